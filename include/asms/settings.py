@@ -1,0 +1,115 @@
+"""Settings, all of them, and the only place that reads the environment.
+
+Every setting has a default that works on a fresh clone. ``docs/reference/settings.md`` lists them for people.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from asms.paths import PROJECT_ROOT
+
+OPEN_SOURCES = ("katottg", "population", "open_budget")
+
+
+class SettingsError(ValueError):
+    """A setting is missing or contradicts another; the message says which and what to do."""
+
+
+class Settings(BaseModel):
+    """What a run is told from outside. Frozen: a run cannot change its mind half way."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path
+    """Folder of everything the embedded size keeps: server, landing store, outbox, logs."""
+    warehouse_dsn: str | None = None
+    """libpq DSN of an external server; the embedded one is not used then."""
+    credentials: Path
+    """0600 JSON file with the passwords of the warehouse's roles."""
+    drop: str | None = None
+    """Folder or fsspec URL that senders put their returns in."""
+    landing: str
+    """Folder or fsspec URL of the landing store."""
+    replay: Path | None = None
+    """Folder of recorded open data that the local API server answers from."""
+    sources: tuple[str, ...] | None = None
+    """Open data to pull, a part of ``OPEN_SOURCES``; None means all that can be had."""
+    open_budget_url: str | None = None
+    population_url: str | None = None
+    """Base URLs of the services; None means the real ones (or the local server, in a sample or replay)."""
+    open_budget_years: tuple[int, ...] | None = None
+    """Years of budget execution to pull; None lets the source decide."""
+    lock_timeout_seconds: int = 60
+
+    @property
+    def is_sample(self) -> bool:
+        """No real input is named, so the run is one over the shipped sample."""
+        return self.drop is None and self.replay is None
+
+    @property
+    def database(self) -> str:
+        """Database on the embedded server: the sample never shares one with real data."""
+        return "asms_sample" if self.is_sample else "asms"
+
+    @property
+    def outbox(self) -> Path:
+        return self.home / "outbox"
+
+    @property
+    def last_run_file(self) -> Path:
+        return self.home / "last_run.json"
+
+
+def _parse_sources(text: str | None) -> tuple[str, ...] | None:
+    if text is None or text in ("", "all"):
+        return None
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = sorted(set(names) - set(OPEN_SOURCES))
+    if unknown:
+        raise SettingsError(
+            f"ASMS_SOURCES names {', '.join(unknown)}; known sources are {', '.join(OPEN_SOURCES)} (or 'all')"
+        )
+    return names
+
+
+def _parse_years(text: str | None) -> tuple[int, ...] | None:
+    """Read '2021,2023' or '2021-2023' (both ends included)."""
+    if not text:
+        return None
+    years: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            years.extend(range(int(first), int(last or first) + 1))
+    except ValueError as error:
+        raise SettingsError(f"ASMS_OPEN_BUDGET_YEARS is {text!r}; write 2021,2022 or 2021-2023") from error
+    return tuple(years)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from ``environ`` (the process environment unless given); empty means not set."""
+    given = {key: value for key, value in (os.environ if environ is None else environ).items() if value}
+    home = Path(given.get("ASMS_HOME", PROJECT_ROOT / "var")).expanduser().resolve()
+    replay = given.get("ASMS_REPLAY")
+    settings = Settings(
+        home=home,
+        warehouse_dsn=given.get("ASMS_WAREHOUSE_DSN"),
+        credentials=Path(given.get("ASMS_CREDENTIALS", home / "credentials.json")),
+        drop=given.get("ASMS_DROP"),
+        landing=given.get("ASMS_LANDING", str(home / "landing")),
+        replay=Path(replay).expanduser().resolve() if replay else None,
+        sources=_parse_sources(given.get("ASMS_SOURCES")),
+        open_budget_url=given.get("ASMS_OPEN_BUDGET_URL"),
+        population_url=given.get("ASMS_POPULATION_URL"),
+        open_budget_years=_parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
+        lock_timeout_seconds=int(given.get("ASMS_LOCK_TIMEOUT_SECONDS", "60")),
+    )
+    if settings.warehouse_dsn and settings.is_sample:
+        raise SettingsError(
+            "the sample is never loaded into an external server (ASMS_WAREHOUSE_DSN is set): "
+            "name the folder of real returns in ASMS_DROP (make nightly DROP=PATH)"
+        )
+    return settings

@@ -1,0 +1,121 @@
+"""Which server, which database, and how each role gets in."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+import psycopg
+from psycopg import conninfo
+
+from asms.settings import Settings
+from asms.warehouse import embedded
+from asms.warehouse.embedded import write_private
+
+Role = Literal["admin", "loader", "transformer", "gate", "publisher", "bi"]
+LOGIN_ROLES: tuple[Role, ...] = ("loader", "transformer", "gate", "publisher", "bi")
+
+_LOAD_LOCK = 0x41534D53  # 'ASMS': the advisory lock that a run of loads holds
+
+
+class LockedError(RuntimeError):
+    """Another load is running on this warehouse."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """One database of one server, with what each role needs to enter it."""
+
+    host: str
+    port: int
+    database: str
+    admin_user: str
+    passwords: dict[str, str]
+    is_sample: bool
+    options: dict[str, str]
+
+    def user(self, role: Role) -> str:
+        return self.admin_user if role == "admin" else f"asms_{role}"
+
+    def params(self, role: Role) -> dict[str, str]:
+        """libpq parameters of ``role``."""
+        return {
+            **self.options,
+            "host": self.host,
+            "port": str(self.port),
+            "dbname": self.database,
+            "user": self.user(role),
+            "password": self.passwords.get(role, ""),
+        }
+
+    def connect(self, role: Role, *, autocommit: bool = False) -> psycopg.Connection:
+        """Open a connection as ``role``; UTC, named after the role in pg_stat_activity."""
+        return psycopg.connect(
+            conninfo.make_conninfo("", **self.params(role)), autocommit=autocommit, application_name=f"asms {role}"
+        )
+
+    def sqlalchemy_url(self, role: Role) -> str:
+        """URL for SQLAlchemy (Great Expectations), with the password in it: never log it."""
+        params = self.params(role)
+        return (
+            f"postgresql+psycopg://{quote(params['user'])}:{quote(params['password'], safe='')}"
+            f"@{params['host']}:{params['port']}/{quote(params['dbname'])}"
+        )
+
+
+def open_warehouse(settings: Settings, database: str | None = None) -> Warehouse:
+    """Find the server of ``settings``, starting the embedded one if it is the one, and return the way in.
+
+    ``database`` overrides the embedded database's name (used by ``make psql`` to open the last run's).
+    Does not create the database: see ``asms.warehouse.migrate.prepare``.
+    """
+    passwords = _role_passwords(settings)
+    if settings.warehouse_dsn:
+        given = {key: str(value) for key, value in conninfo.conninfo_to_dict(settings.warehouse_dsn).items()}
+        host, port = given.pop("host", "127.0.0.1"), int(given.pop("port", "5432"))
+        user, password = given.pop("user", "postgres"), given.pop("password", "")
+        name = given.pop("dbname", user)
+        return Warehouse(host, port, name, user, {**passwords, "admin": password}, False, given)
+    server = embedded.start(settings.home)
+    return Warehouse(
+        host=server.host,
+        port=server.port,
+        database=database or settings.database,
+        admin_user=server.superuser,
+        passwords={**passwords, "admin": server.password},
+        is_sample=(database or settings.database) == "asms_sample",
+        options={},
+    )
+
+
+@contextmanager
+def load_lock(warehouse: Warehouse, timeout_seconds: int) -> Iterator[None]:
+    """Hold the one lock against two loads at once, for as long as the block runs.
+
+    Raises:
+        LockedError: another session has held it for ``timeout_seconds``.
+    """
+    with warehouse.connect("admin", autocommit=True) as connection:
+        connection.execute("select set_config('lock_timeout', %s, false)", (f"{timeout_seconds}s",))
+        try:
+            connection.execute("select pg_advisory_lock(%s)", (_LOAD_LOCK,))
+        except psycopg.errors.LockNotAvailable as error:
+            raise LockedError(
+                f"another load has been running on database {warehouse.database} for over {timeout_seconds} s; "
+                "wait for it to end, or see who it is: select * from pg_locks where locktype = 'advisory'"
+            ) from error
+        yield
+
+
+def _role_passwords(settings: Settings) -> dict[str, str]:
+    """Passwords of the login roles: made once, kept in a 0600 file."""
+    file = settings.credentials
+    if file.exists():
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made = {role: secrets.token_urlsafe(24) for role in (*LOGIN_ROLES, "airflow")}
+    write_private(file, json.dumps(made, indent=1))
+    return made

@@ -1,0 +1,80 @@
+"""Fixtures for every kind of test: one embedded server a session, one fresh database a test."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from asms.settings import Settings, load_settings
+from asms.warehouse import embedded
+from asms.warehouse.connection import Warehouse, open_warehouse
+from asms.warehouse.migrate import prepare
+
+
+@pytest.fixture(scope="session")
+def pg_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Home of the session's embedded server."""
+    home = tmp_path_factory.mktemp("asms-home")
+    yield home
+    embedded.stop(home)
+
+
+@pytest.fixture(scope="session")
+def template_warehouse(pg_home: Path) -> Warehouse:
+    """A prepared database that tests copy and never touch."""
+    warehouse = open_warehouse(load_settings({"ASMS_HOME": str(pg_home)}), database="template_asms")
+    prepare(warehouse)
+    return warehouse
+
+
+@pytest.fixture
+def warehouse(template_warehouse: Warehouse) -> Iterator[Warehouse]:
+    """A fresh, prepared, empty warehouse."""
+    copy = replace(template_warehouse, database=f"test_{uuid.uuid4().hex[:12]}", is_sample=True)
+    server = replace(template_warehouse, database="postgres")
+    with server.connect("admin", autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {}").format(
+                sql.Identifier(copy.database), sql.Identifier(template_warehouse.database)
+            )
+        )
+        connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(copy.database)))
+        connection.execute(
+            sql.SQL("grant connect, temporary on database {} to {}").format(
+                sql.Identifier(copy.database),
+                sql.SQL(", ").join(
+                    map(sql.Identifier, ["asms_loader", "asms_transformer", "asms_gate", "asms_publisher", "asms_bi"])
+                ),
+            )
+        )
+        connection.execute(
+            sql.SQL("grant create on database {} to asms_transformer").format(sql.Identifier(copy.database))
+        )
+    yield copy
+    with server.connect("admin", autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(copy.database)))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, pg_home: Path) -> Settings:
+    """Settings of a sample run whose files lie in the test's own folder."""
+    return load_settings(
+        {
+            "ASMS_HOME": str(tmp_path / "home"),
+            "ASMS_CREDENTIALS": str(pg_home / "credentials.json"),
+            "ASMS_LANDING": str(tmp_path / "landing"),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real public data; the test is skipped where it is not set."""
+    folder = os.environ.get("ASMS_REAL_DATA")
+    if not folder:
+        pytest.skip("ASMS_REAL_DATA is not set: the tests on real public data are left out")
+    return Path(folder)

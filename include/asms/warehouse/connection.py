@@ -105,7 +105,7 @@ def load_lock(warehouse: Warehouse, timeout_seconds: int) -> Iterator[None]:
         except psycopg.errors.LockNotAvailable as error:
             raise LockedError(
                 f"another load has been running on database {warehouse.database} for over {timeout_seconds} s; "
-                "wait for it to end, or see who it is: select * from pg_locks where locktype = 'advisory'"
+                "wait for it to end, or look in pg_locks for the holder of the advisory lock"
             ) from error
         yield
 

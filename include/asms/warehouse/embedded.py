@@ -68,7 +68,7 @@ def start(home: Path) -> EmbeddedServer:
         secret = _read_or_make_secret(base)
         data = base / "data"
         if not (data / "PG_VERSION").exists() or not (base / "initialised").exists():
-            _initialise(base, secret["password"])
+            _initialise(base, str(secret["password"]))
         port = _running_port(data)
         if port is None:
             port = _launch(base, preferred_port=secret.get("port"))
@@ -146,7 +146,9 @@ def _launch(base: Path, preferred_port: object) -> int:
         if result.returncode == 0:
             return port
         if time.monotonic() > deadline:
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]) if log.exists() else ""
+            tail = (
+                "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]) if log.exists() else ""
+            )
             raise EmbeddedServerError(f"the embedded PostgreSQL does not start; the end of {log}:\n{tail}")
         time.sleep(0.5)
         port = _free_port(port)

@@ -74,9 +74,9 @@ def _ensure_roles(connection: psycopg.Connection, warehouse: Warehouse) -> None:
     database = sql.Identifier(warehouse.database)
     connection.execute(sql.SQL("revoke all on database {} from public").format(database))
     connection.execute(
-        sql.SQL("grant connect, temporary on database {} to asms_loader, asms_transformer, asms_gate, asms_publisher").format(
-            database
-        )
+        sql.SQL(
+            "grant connect, temporary on database {} to asms_loader, asms_transformer, asms_gate, asms_publisher"
+        ).format(database)
     )
     connection.execute(sql.SQL("grant connect on database {} to asms_bi").format(database))
     # dbt asks for `create schema if not exists`, which needs the right even where every schema is there already
@@ -107,7 +107,7 @@ def _apply_migrations(warehouse: Warehouse) -> list[str]:
             "create table if not exists public.migration "
             "(name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
         )
-        done = dict(connection.execute("select name, sha256 from public.migration").fetchall())
+        done: dict[str, str] = dict(connection.execute("select name, sha256 from public.migration").fetchall())
         for file in files:
             if not file.name.endswith(".sql"):
                 continue
@@ -121,7 +121,7 @@ def _apply_migrations(warehouse: Warehouse) -> list[str]:
                     "put it back as it was and write the change as a new migration"
                 )
             with connection.transaction():
-                connection.execute(text)  # type: ignore[arg-type]  # a file of ours, not a literal
+                connection.execute(text)
                 connection.execute("insert into public.migration (name, sha256) values (%s, %s)", (file.name, digest))
             applied.append(file.name)
     return applied

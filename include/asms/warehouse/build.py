@@ -1,0 +1,187 @@
+"""A build: one attempt to bring the published marts up to what was loaded. Decides what must be redone, and remembers how it ended."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psycopg
+from psycopg import sql
+
+from asms.paths import DBT_DIR, EXPECTATIONS_DIR, PROJECT_ROOT
+from asms.warehouse.connection import Warehouse
+
+BuildEnd = Literal["gate_closed", "published", "unchanged", "failed"]
+
+_MODEL_FOLDERS = ("models", "macros", "seeds", "dbt_project.yml")
+
+# What was loaded and is in no published release yet. An anti-join, never a watermark: a refused gate would otherwise
+# hide its loads for ever. Failed loads count too, because the quality mart tells of them.
+_UNPUBLISHED_LOADS = """
+select load.load_id
+from ops.load
+left join ops.release_load on load.load_id = release_load.load_id
+where release_load.load_id is null
+"""
+
+_CHANGED_BY_SUBMISSIONS = """
+insert into ops.changed_key (municipality_code, time_period, reason)
+select distinct submission.municipality_code, submission.time_period, 'submissions'
+from ops.build_load
+inner join raw.submission_delivery on build_load.load_id = submission_delivery.load_id
+inner join raw.submission on submission_delivery.submission_id = submission.submission_id
+where build_load.build_id = %s
+on conflict do nothing
+"""
+
+_CHANGED_BY_BUDGETS = """
+insert into ops.changed_key (municipality_code, time_period, reason)
+select distinct budget_code.area_code, open_budget_row.year, 'open_budget'
+from ops.build_load
+inner join raw.open_budget_row on build_load.load_id = open_budget_row.load_id
+inner join staging.budget_code on open_budget_row.budget_code = budget_code.budget_code
+where build_load.build_id = %s
+on conflict do nothing
+"""
+
+# A formula of period t that reads t+1 changes when t+1 does.
+_CHANGED_NEIGHBOURS = """
+insert into ops.changed_key (municipality_code, time_period, reason)
+select distinct changed_key.municipality_code, (changed_key.time_period::int - formula_input.period_offset)::text, 'neighbour'
+from ops.changed_key
+cross join catalogue.formula_input
+where formula_input.period_offset != 0 and changed_key.reason = 'submissions'
+on conflict do nothing
+"""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build has to do."""
+
+    build_id: int
+    is_needed: bool
+    """False when nothing was loaded and nothing else changed: there is nothing to do."""
+    is_full: bool
+    """Every key is redone, because something that all of them depend on changed."""
+    changed_key_count: int
+    load_count: int
+    reason: str
+
+
+class SupersededError(RuntimeError):
+    """Another build started after this one, so this one may not go on."""
+
+
+def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool = False) -> Build:
+    """Fix what this build publishes and write ``ops.changed_key``; one transaction.
+
+    A build that was running before is marked superseded: its steps check and stop.
+    ``force`` redoes every key even when nothing changed.
+    """
+    with warehouse.connect("publisher") as connection:
+        connection.execute("update ops.build set status = 'superseded', finished_at = now() where status = 'running'")
+        reasons = _full_reasons(connection, force=force)
+        loads = connection.execute(_UNPUBLISHED_LOADS).fetchall()
+        is_full = bool(reasons)
+        is_needed = is_full or bool(loads)
+        reason = ", ".join(reasons) or (f"{len(loads)} new loads" if loads else "nothing new")
+        row = connection.execute(
+            "insert into ops.build (status, run_id, is_full, reason, finished_at) "
+            "values (%s, %s, %s, %s, case when %s then null else now() end) returning build_id",
+            ("running" if is_needed else "unchanged", run_id, is_full, reason, is_needed),
+        ).fetchone()
+        assert row is not None  # noqa: S101 - `returning` of an insert of one row
+        build_id = int(row[0])
+        connection.execute(
+            f"insert into ops.build_load (build_id, load_id) select %s, load_id from ({_UNPUBLISHED_LOADS}) as unpublished",  # noqa: S608 - both parts are constants
+            (build_id,),
+        )
+        connection.execute("delete from ops.changed_key")
+        if is_needed and not is_full:
+            connection.execute(_CHANGED_BY_SUBMISSIONS, (build_id,))
+            connection.execute(_CHANGED_BY_BUDGETS, (build_id,))
+            connection.execute(_CHANGED_NEIGHBOURS)
+        count = _count(connection, "select count(*) from ops.changed_key")
+        connection.execute("update ops.build set changed_key_count = %s where build_id = %s", (count, build_id))
+    return Build(build_id, is_needed, is_full, count, len(loads), reason)
+
+
+def check_build(warehouse: Warehouse, build_id: int) -> None:
+    """Raise SupersededError unless ``build_id`` is the running build. Each step of a build asks first."""
+    with warehouse.connect("publisher") as connection:
+        row = connection.execute("select status from ops.build where build_id = %s", (build_id,)).fetchone()
+    if row is None or row[0] != "running":
+        raise SupersededError(
+            f"build {build_id} is {row[0] if row else 'unknown'}: a later build took over, or it ended; start a new run"
+        )
+
+
+def end_build(warehouse: Warehouse, build_id: int, status: BuildEnd, *, closed_gate: str | None = None) -> None:
+    """Write how a running build ended; a build that has ended already keeps its end."""
+    with warehouse.connect("publisher") as connection:
+        connection.execute(
+            "update ops.build set status = %s, closed_gate = %s, finished_at = now() "
+            "where build_id = %s and status = 'running'",
+            (status, closed_gate, build_id),
+        )
+
+
+def current_inputs(connection: psycopg.Connection) -> dict[str, str]:
+    """Fingerprints of what every published figure depends on beside its own loads."""
+    inputs = {"models": hash_files(_model_files())}
+    row = connection.execute("select catalogue_version, rule_version from catalogue.version").fetchone()
+    if row:
+        inputs["catalogue"], inputs["rules"] = str(row[0]), str(row[1])
+    for source in ("katottg", "population"):
+        latest = connection.execute(
+            "select load.load_id from ops.load inner join raw.delivery on load.delivery_id = delivery.delivery_id "
+            "where load.source = %s and load.status = 'loaded' order by delivery.received_no desc limit 1",
+            (source,),
+        ).fetchone()
+        if latest:
+            inputs[source] = str(latest[0])
+    return inputs
+
+
+def code_version() -> str:
+    """Fingerprint (12 hex digits) of the code and declarations that make the marts."""
+    files = [*_model_files(), *EXPECTATIONS_DIR.rglob("*.yaml")]
+    for package in ("include", "plugins"):
+        files += [
+            file for file in (PROJECT_ROOT / package).rglob("*") if file.suffix in (".py", ".sql", ".csv", ".yaml")
+        ]
+    return hash_files(files)
+
+
+def hash_files(files: Iterable[Path]) -> str:
+    """Fingerprint (12 hex digits) of names and contents; the order given does not matter."""
+    digest = hashlib.sha256()
+    for file in sorted(set(files)):
+        digest.update(str(file.relative_to(PROJECT_ROOT)).encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _full_reasons(connection: psycopg.Connection, *, force: bool) -> list[str]:
+    """Why every key must be redone; empty when the changed keys are enough."""
+    reasons = ["asked for"] if force else []
+    if connection.execute("select 1 from ops.current_release").fetchone() is None:
+        return [*reasons, "no release yet"]
+    before: dict[str, str] = dict(connection.execute("select input, version from ops.input_version").fetchall())
+    changed = sorted(name for name, version in current_inputs(connection).items() if before.get(name) != version)
+    return reasons + [f"{name} changed" for name in changed]
+
+
+def _model_files() -> list[Path]:
+    files: list[Path] = []
+    for name in _MODEL_FOLDERS:
+        entry = DBT_DIR / name
+        files += [file for file in entry.rglob("*") if file.is_file()] if entry.is_dir() else [entry]
+    return files
+
+
+def _count(connection: psycopg.Connection, query: str) -> int:
+    row = connection.execute(sql.SQL(query)).fetchone()
+    return int(row[0]) if row else 0

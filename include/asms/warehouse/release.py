@@ -1,0 +1,435 @@
+"""Publishing: from schema ``build`` to the views of ``marts``, all of it or nothing.
+
+Published tables keep validity ranges: a row stands from ``release_from`` up to, not including, ``release_to``. A release writes
+what changed, then moves the pointer in ``ops.current_release``; the views join the pointer. So a reader sees one release, waits for
+nobody, and every past release can be read. The tables' and views' DDL and comments come from the contracts in dbt's
+``manifest.json``.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from asms.warehouse.build import code_version, current_inputs
+from asms.warehouse.connection import Warehouse
+
+_LOG = logging.getLogger(__name__)
+_PUBLISH_LOCK = 0x41534D50
+_HASH_MODULUS = 1 << 60
+_FACT_TABLE = "fct_indicator_value"
+
+
+class PublishError(RuntimeError):
+    """The build may not be published; nothing was changed."""
+
+
+class ReconciliationError(PublishError):
+    """What would be published is not what was built."""
+
+
+class BreakingChangeError(PublishError):
+    """A contract changed in a way that readers cannot follow."""
+
+
+@dataclass(frozen=True)
+class Mart:
+    """The contract of one mart, as dbt's manifest states it."""
+
+    name: str
+    description: str
+    columns: tuple[tuple[str, str, str], ...]
+    """Name, data type, description."""
+    key: tuple[str, ...]
+    not_business: frozenset[str]
+    """Columns whose change alone makes no new version of a row (which load brought it)."""
+
+    @property
+    def column_names(self) -> list[str]:
+        return [name for name, _, _ in self.columns]
+
+    @property
+    def business_names(self) -> list[str]:
+        return [name for name in self.column_names if name not in self.not_business]
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What a release did to one table."""
+
+    name: str
+    row_count: int
+    inserted_count: int
+    ended_count: int
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """``release_id`` is the release that readers see now; ``is_new`` tells whether this call made it."""
+
+    release_id: int
+    is_new: bool
+    tables: tuple[TableChange, ...]
+
+
+def read_contracts(manifest: Path) -> list[Mart]:
+    """Read the contracts of the marts (models in schema ``build``) from dbt's manifest.
+
+    Raises:
+        PublishError: a mart without an enforced contract, a key, a typed column or a description.
+    """
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"].values()
+    marts = []
+    for node in nodes:
+        if node["resource_type"] != "model" or node["schema"] != "build":
+            continue
+        meta = node["config"].get("meta", {})
+        columns = tuple((c["name"], c["data_type"] or "", c["description"]) for c in node["columns"].values())
+        key = tuple(meta.get("key", ()))
+        if not (node["config"]["contract"]["enforced"] and key and all(kind and text for _, kind, text in columns)):
+            raise PublishError(
+                f"mart {node['name']} needs an enforced contract, meta.key, and a type and description per column"
+            )
+        marts.append(Mart(node["name"], node["description"], columns, key, frozenset(meta.get("not_business", ()))))
+    if not marts:
+        raise PublishError(f"{manifest} has no marts: build the marts layer first")
+    return sorted(marts, key=lambda mart: mart.name)
+
+
+@retry(
+    # an open reader of a view that must be re-made holds us up: give way, then try again
+    retry=retry_if_exception_type((psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)),
+    stop=stop_after_attempt(5),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
+def publish(
+    warehouse: Warehouse,
+    build_id: int,
+    manifest: Path,
+    *,
+    note: str | None = None,
+    before_commit: Callable[[], None] | None = None,
+) -> PublishResult:
+    """Publish schema ``build`` as a new release, in one transaction; no new release when nothing differs.
+
+    ``before_commit`` is called when all is written and nothing is committed (tests kill the process there).
+
+    Raises:
+        ReconciliationError: counts, sums or hashes of what is published differ from what was built.
+        BreakingChangeError: a column was dropped or changed its type without a new model version.
+        PublishError: the build is not the running one.
+    """
+    marts = read_contracts(manifest)
+    with warehouse.connect("publisher") as connection:
+        connection.execute("set local lock_timeout = '5s'")
+        connection.execute("select pg_advisory_xact_lock(%s)", (_PUBLISH_LOCK,))
+        _check_running(connection, build_id)
+        highest = _scalar(connection, "select coalesce(max(release_id), 0) from ops.release")
+        new = highest + 1
+        for mart in marts:
+            _shape_table(connection, mart)
+            _shape_view(connection, mart)
+        changes = tuple(_write_changes(connection, mart, new, highest) for mart in marts)
+        for mart, change in zip(marts, changes, strict=True):
+            _reconcile(connection, mart, change)
+        is_new = any(change.inserted_count or change.ended_count for change in changes)
+        release_id = new if is_new else highest
+        if is_new:
+            _record_release(connection, warehouse, build_id, new, changes, note)
+        _record_inputs(connection, build_id, release_id)
+        connection.execute(
+            "update ops.build set status = %s, release_id = %s, finished_at = now() where build_id = %s",
+            ("published" if is_new else "unchanged", release_id, build_id),
+        )
+        if before_commit:
+            before_commit()
+    _LOG.info("release %s: %s", release_id, "published" if is_new else "nothing differs")
+    return PublishResult(release_id, is_new, changes)
+
+
+def rollback_to(warehouse: Warehouse, release_id: int) -> None:
+    """Let the marts show ``release_id`` again: a move of the pointer. The next release is still numbered after the highest.
+
+    Raises:
+        PublishError: there is no such release.
+    """
+    with warehouse.connect("publisher") as connection:
+        done = connection.execute(
+            "update ops.current_release set release_id = %s from ops.release where release.release_id = %s",
+            (release_id, release_id),
+        )
+        if done.rowcount != 1:
+            raise PublishError(f"there is no release {release_id}")
+
+
+def _check_running(connection: psycopg.Connection, build_id: int) -> None:
+    row = connection.execute("select status from ops.build where build_id = %s for update", (build_id,)).fetchone()
+    if row is None or row[0] != "running":
+        raise PublishError(f"build {build_id} is {row[0] if row else 'unknown'}, so it cannot be published")
+
+
+def _shape_table(connection: psycopg.Connection, mart: Mart) -> None:
+    """Make or widen ``published.<mart>``; refuse what readers could not follow."""
+    table = sql.Identifier("published", mart.name)
+    existing = _columns(connection, "published", mart.name)
+    wanted = {name: kind for name, kind, _ in mart.columns}
+    if not existing:
+        definitions = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in wanted.items()]
+        connection.execute("set local role asms_published_owner")
+        connection.execute(
+            sql.SQL("create table {} ({}, release_from bigint not null, release_to bigint)").format(
+                table, sql.SQL(", ").join(definitions)
+            )
+        )
+        # A plain index: through the pointer the planner cannot use one that is partial on release_to.
+        connection.execute(sql.SQL("create index on {} ({})").format(table, _names(mart.key)))
+        connection.execute(sql.SQL("create index on {} (release_from)").format(table))
+        connection.execute(sql.SQL("create index on {} (release_to) where release_to is not null").format(table))
+        connection.execute("reset role")
+        existing = _columns(connection, "published", mart.name)
+    gone = sorted(set(existing) - set(wanted) - {"release_from", "release_to"})
+    changed = sorted(
+        name for name in set(existing) & set(wanted) if existing[name] != _canonical_type(connection, wanted[name])
+    )
+    if gone or changed:
+        raise BreakingChangeError(
+            f"{mart.name}: columns dropped: {gone or 'none'}; types changed: {changed or 'none'}. Readers rely on them: "
+            "keep them, or publish the new shape as a new version of the dbt model"
+        )
+    added = [name for name in wanted if name not in existing]
+    if added:
+        connection.execute("set local role asms_published_owner")
+        for name in added:
+            connection.execute(
+                sql.SQL("alter table {} add column {} {}").format(table, sql.Identifier(name), sql.SQL(wanted[name]))
+            )
+        connection.execute("reset role")
+    _comment(connection, "asms_published_owner", "table", "published", mart)
+
+
+def _shape_view(connection: psycopg.Connection, mart: Mart) -> None:
+    """Make ``marts.<mart>``, or make it anew when its columns changed; leave it alone otherwise, since that needs a lock."""
+    wanted = [*mart.column_names, "release_id", "release_from"]
+    existing = _columns(connection, "marts", mart.name)
+    if list(existing) != wanted:
+        view = sql.Identifier("marts", mart.name)
+        connection.execute("set local role asms_marts_owner")
+        if existing:
+            connection.execute(sql.SQL("drop view {}").format(view))
+        connection.execute(
+            sql.SQL(
+                "create view {} as select {}, current_release.release_id, mart.release_from "
+                "from published.{} as mart cross join ops.current_release "
+                "where mart.release_from <= current_release.release_id "
+                "and (mart.release_to is null or mart.release_to > current_release.release_id)"
+            ).format(view, _names(mart.column_names, "mart"), sql.Identifier(mart.name))
+        )
+        connection.execute("reset role")
+    _comment(connection, "asms_marts_owner", "view", "marts", mart)
+
+
+_RELEASE_COLUMNS = (
+    ("release_id", "Поточний випуск даних. / The current release of the data."),
+    ("release_from", "Випуск, з якого цей рядок чинний. / The release since which this row stands."),
+)
+
+
+def _comment(connection: psycopg.Connection, owner: str, kind: str, schema: str, mart: Mart) -> None:
+    """Copy the descriptions; only those that differ, so that a quiet night takes no locks."""
+    found = connection.execute(
+        "select coalesce(attribute.attname, ''), description.description from pg_catalog.pg_description as description "
+        "left join pg_catalog.pg_attribute as attribute "
+        "on description.objoid = attribute.attrelid and description.objsubid = attribute.attnum and attribute.attnum > 0 "
+        "where description.objoid = to_regclass(%s)",
+        (f"{schema}.{mart.name}",),
+    ).fetchall()
+    present: dict[str, str] = dict(found)
+    wanted = {"": mart.description, **{name: text for name, _, text in mart.columns}}
+    if schema == "marts":
+        wanted.update(_RELEASE_COLUMNS)
+    stale = {name: text for name, text in wanted.items() if present.get(name) != text}
+    if not stale:
+        return
+    connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner)))
+    for name, text in stale.items():
+        target = (
+            sql.SQL("column {}").format(sql.Identifier(schema, mart.name, name))
+            if name
+            else sql.SQL("{} {}").format(sql.SQL(kind), sql.Identifier(schema, mart.name))
+        )
+        connection.execute(sql.SQL("comment on {} is {}").format(target, sql.Literal(text)))
+    connection.execute("reset role")
+
+
+def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest: int) -> TableChange:
+    """End the rows that changed or went, insert those that changed or came. Compared with the highest release, also after a rollback."""
+    same = sql.SQL("({}) is not distinct from ({})").format(
+        _names(mart.business_names, "published"), _names(mart.business_names, "build")
+    )
+    on_key = sql.SQL(" and ").join(
+        sql.SQL("published.{0} = build.{0}").format(sql.Identifier(name)) for name in mart.key
+    )
+    parts = {
+        "published": sql.Identifier("published", mart.name),
+        "build": sql.Identifier("build", mart.name),
+        "key": _names(mart.key),
+        "columns": _names(mart.column_names),
+        "build_columns": _names(mart.column_names, "build"),
+        "first_key": sql.Identifier(mart.key[0]),
+        "on_key": on_key,
+        "same": same,
+    }
+    ended = connection.execute(
+        sql.SQL(
+            "update {published} as target set release_to = %(new)s from ("
+            "  select published.ctid as row_id from {published} as published"
+            "  left join {build} as build on {on_key} and {same}"
+            "  where published.release_to is null and build.{first_key} is null"
+            ") as gone where target.ctid = gone.row_id"
+        ).format(**parts),
+        {"new": new},
+    ).rowcount
+    inserted = connection.execute(
+        sql.SQL(
+            "insert into {published} ({columns}, release_from) "
+            "select {build_columns}, %(new)s from {build} as build "
+            "left join {published} as published on {on_key} and published.release_to is null "
+            "where published.{first_key} is null"
+        ).format(**parts),
+        {"new": new},
+    ).rowcount
+    before = connection.execute(
+        "select row_count, content_hash from ops.release_table where release_id = %s and table_name = %s",
+        (highest, mart.name),
+    ).fetchone()
+    # The hash of a table is the sum of its rows' hashes, so a release hashes what changed and not the whole history.
+    row_count = (int(before[0]) if before else 0) + inserted - ended
+    content = (int(before[1], 16) if before else 0) + _row_hashes(connection, mart, "release_from", new)
+    content -= _row_hashes(connection, mart, "release_to", new)
+    return TableChange(mart.name, row_count, inserted, ended, f"{content % _HASH_MODULUS:015x}")
+
+
+def _row_hashes(connection: psycopg.Connection, mart: Mart, column: str, release_id: int) -> int:
+    query = sql.SQL("select {} from published.{} as mart where mart.{} = %s").format(
+        _hash_sum(mart, "mart"), sql.Identifier(mart.name), sql.Identifier(column)
+    )
+    row = connection.execute(query, (release_id,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _hash_sum(mart: Mart, alias: str) -> sql.Composed:
+    """Order-free hash of rows: the sum of 60 bits of the md5 of each row's business columns."""
+    return sql.SQL("coalesce(sum(('x' || substr(md5(row({})::text), 1, 15))::bit(60)::bigint::numeric), 0)").format(
+        _names(mart.business_names, alias)
+    )
+
+
+def _reconcile(connection: psycopg.Connection, mart: Mart, change: TableChange) -> None:
+    """Compare what readers would see with what was built: rows, and the sum of every numeric column."""
+    numeric = [
+        name for name, kind, _ in mart.columns
+        if name not in mart.not_business and kind.split("(")[0] in ("double precision", "numeric", "bigint", "integer")
+    ]  # fmt: skip
+    sums = [sql.SQL("coalesce(sum(mart.{}::numeric), 0)").format(sql.Identifier(name)) for name in numeric]
+    measures = sql.SQL(", ").join([sql.SQL("count(*)"), *sums])
+    built = connection.execute(
+        sql.SQL("select {} from build.{} as mart").format(measures, sql.Identifier(mart.name))
+    ).fetchone()
+    shown = connection.execute(
+        sql.SQL("select {} from published.{} as mart where mart.release_to is null").format(
+            measures, sql.Identifier(mart.name)
+        )
+    ).fetchone()
+    assert built is not None and shown is not None  # noqa: S101 - an aggregate always gives a row
+    for name, of_build, of_published in zip(["rows", *numeric], built, shown, strict=True):
+        if of_build != of_published:
+            raise ReconciliationError(
+                f"{mart.name}: {name} built {of_build}, would publish {of_published}; nothing published"
+            )
+    if change.row_count != built[0]:
+        raise ReconciliationError(
+            f"{mart.name}: {built[0]} rows built, but the releases' own counts lead to {change.row_count}; nothing published"
+        )
+
+
+def _record_release(
+    connection: psycopg.Connection,
+    warehouse: Warehouse,
+    build_id: int,
+    release_id: int,
+    changes: Sequence[TableChange],
+    note: str | None,
+) -> None:
+    facts = next((change.row_count for change in changes if change.name == _FACT_TABLE), 0)
+    connection.execute(
+        "insert into ops.release (release_id, build_id, fact_count, code_version, catalogue_version, is_sample, note) "
+        "values (%s, %s, %s, %s, coalesce((select catalogue_version from catalogue.version), 'none'), %s, %s)",
+        (release_id, build_id, facts, code_version(), warehouse.is_sample, note),
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.release_table (release_id, table_name, row_count, inserted_count, ended_count, content_hash) "
+            "values (%s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    release_id,
+                    change.name,
+                    change.row_count,
+                    change.inserted_count,
+                    change.ended_count,
+                    change.content_hash,
+                )
+                for change in changes
+            ],
+        )
+    connection.execute(
+        "insert into ops.current_release (release_id) values (%s) "
+        "on conflict (only_row) do update set release_id = excluded.release_id",
+        (release_id,),
+    )
+
+
+def _record_inputs(connection: psycopg.Connection, build_id: int, release_id: int) -> None:
+    """From now on these loads and versions are published, and need no redoing."""
+    connection.execute(
+        "insert into ops.release_load (load_id, release_id) select load_id, %s from ops.build_load where build_id = %s "
+        "on conflict (load_id) do nothing",
+        (release_id, build_id),
+    )
+    connection.execute("delete from ops.input_version")
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.input_version (input, version) values (%s, %s)", list(current_inputs(connection).items())
+        )
+
+
+def _columns(connection: psycopg.Connection, schema: str, table: str) -> dict[str, str]:
+    """Column names to types of a table or view, in order; empty when there is none."""
+    rows = connection.execute(
+        "select attribute.attname, format_type(attribute.atttypid, attribute.atttypmod) "
+        "from pg_catalog.pg_attribute as attribute where attribute.attrelid = to_regclass(%s) "
+        "and attribute.attnum > 0 and not attribute.attisdropped order by attribute.attnum",
+        (f"{schema}.{table}",),
+    ).fetchall()
+    return dict(rows)
+
+
+def _canonical_type(connection: psycopg.Connection, kind: str) -> str:
+    row = connection.execute("select format_type(to_regtype(%s), to_regtypemod(%s))", (kind, kind)).fetchone()
+    return str(row[0]) if row else kind
+
+
+def _names(names: Sequence[str], alias: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in names)
+
+
+def _scalar(connection: psycopg.Connection, query: str) -> int:
+    row = connection.execute(sql.SQL(query)).fetchone()
+    return int(row[0]) if row else 0

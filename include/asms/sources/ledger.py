@@ -1,0 +1,166 @@
+"""How every source books what it fetched: delivery, load and rows in one transaction, and the state of the source.
+
+What belongs: ids, the no-op on unchanged bytes, the status row. What does not: anything of one source.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from asms.findings import Finding, insert_findings
+from asms.sources import SourceResult
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.copy import copy_rows
+
+Store = Callable[[bytes], str]
+"""Puts bytes into the landing store and returns their sha256 (hex)."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One source as the ledger knows it.
+
+    ``channel`` is logical and names no host, so that ids are the same whichever server answered. ``reader_version``
+    changes when the reader would cut the same bytes into other rows: what is landed is then read anew.
+    """
+
+    source: str
+    channel: str
+    reader_version: str
+    table: str
+    columns: tuple[str, ...]
+    """Columns of ``table`` after ``load_id``."""
+
+
+@dataclass(frozen=True)
+class Booking:
+    """What booking one answer did; ``row_count`` is that of the load in force."""
+
+    load_id: str
+    is_new: bool
+    row_count: int
+
+
+def next_batch(connection: psycopg.Connection, source: str) -> int:
+    """Number of the scan that begins now: arrivals of one scan share it."""
+    row = connection.execute(
+        "select coalesce(max(batch_no), 0) + 1 from raw.delivery where source = %s", (source,)
+    ).fetchone()
+    return int(row[0]) if row else 1
+
+
+def standing_load(connection: psycopg.Connection, feed: Feed, path: str) -> tuple[str, int] | None:
+    """(sha256, row count) of the last arrival on ``path`` that was loaded; None when there is none."""
+    row = connection.execute(
+        """
+        select delivery.sha256, load.row_count
+        from raw.delivery as delivery
+        inner join ops.load as load on load.delivery_id = delivery.delivery_id and load.status = 'loaded'
+        where delivery.channel = %s and delivery.path = %s
+        order by delivery.path_seq desc
+        limit 1
+        """,
+        (feed.channel, path),
+    ).fetchone()
+    return (str(row[0]), int(row[1])) if row else None
+
+
+def book(  # noqa: PLR0913 - one booking is one sentence, and its parts are named
+    connection: psycopg.Connection,
+    feed: Feed,
+    path: str,
+    data: bytes,
+    rows: Callable[[], Iterable[Sequence[object]]],
+    *,
+    store: Store,
+    batch_no: int,
+    is_sample: bool,
+    findings: Iterable[Finding] = (),
+    force: bool = False,
+) -> Booking:
+    """Land ``data`` and book it as an arrival on ``path`` with its rows, in one transaction of its own.
+
+    ``connection`` is in autocommit mode. Bytes equal to the last arrival on the path are a no-op (``rows`` is not
+    called), unless this reader version has not read them yet, or ``force`` books them as a new arrival.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    with connection.transaction():
+        delivery_id, path_seq, last_digest = _last_arrival(connection, feed, path)
+        if digest != last_digest or force:
+            path_seq += 1
+            delivery_id = _digest(feed.channel, path, str(path_seq), digest)[:32]
+            store(data)
+            connection.execute(
+                """
+                insert into raw.delivery
+                    (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+                """,
+                (delivery_id, feed.source, feed.channel, path, path_seq, digest, len(data), batch_no, is_sample),
+            )
+        load_id = f"{feed.source}-{_digest(delivery_id, feed.reader_version)[:24]}"
+        done = connection.execute("select row_count from ops.load where load_id = %s", (load_id,)).fetchone()
+        if done:
+            return Booking(load_id, is_new=False, row_count=int(done[0]))
+        return Booking(
+            load_id, is_new=True, row_count=_load(connection, feed, load_id, delivery_id, rows, findings, is_sample)
+        )
+
+
+def _last_arrival(connection: psycopg.Connection, feed: Feed, path: str) -> tuple[str, int, str]:
+    row = connection.execute(
+        "select delivery_id, path_seq, sha256 from raw.delivery where channel = %s and path = %s "
+        "order by path_seq desc limit 1",
+        (feed.channel, path),
+    ).fetchone()
+    return (str(row[0]), int(row[1]), str(row[2])) if row else ("", 0, "")
+
+
+def _load(
+    connection: psycopg.Connection,
+    feed: Feed,
+    load_id: str,
+    delivery_id: str,
+    rows: Callable[[], Iterable[Sequence[object]]],
+    findings: Iterable[Finding],
+    is_sample: bool,
+) -> int:
+    connection.execute(
+        "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
+        "values (%s, %s, %s, %s, 'loaded', %s)",
+        (load_id, feed.source, delivery_id, feed.reader_version, is_sample),
+    )
+    row_count = copy_rows(connection, feed.table, ("load_id", *feed.columns), ((load_id, *row) for row in rows()))
+    finding_count = insert_findings(
+        connection,
+        (replace(finding, load_id=load_id, delivery_id=delivery_id) for finding in findings),
+        is_sample=is_sample,
+    )
+    connection.execute(
+        "update ops.load set row_count = %s, finding_count = %s where load_id = %s", (row_count, finding_count, load_id)
+    )
+    return row_count
+
+
+def record_status(warehouse: Warehouse, result: SourceResult) -> None:
+    """Write how the source stands into ``ops.source_status``; a success closes an earlier failure."""
+    with warehouse.connect("loader") as connection:
+        connection.execute(
+            """
+            insert into ops.source_status (source, is_ok, message, last_ok_at, row_count)
+            values (%(source)s, %(is_ok)s, %(message)s, case when %(is_ok)s then now() end, %(row_count)s)
+            on conflict (source) do update set
+                is_ok = excluded.is_ok,
+                message = excluded.message,
+                checked_at = now(),
+                last_ok_at = coalesce(excluded.last_ok_at, ops.source_status.last_ok_at),
+                row_count = excluded.row_count
+            """,
+            result.__dict__,
+        )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()

@@ -12,7 +12,7 @@ from psycopg import sql
 from asms.settings import Settings, load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import Warehouse, open_warehouse
-from asms.warehouse.migrate import prepare
+from asms.warehouse.migrate import grant_database, prepare
 
 
 @pytest.fixture(scope="session")
@@ -42,18 +42,7 @@ def warehouse(template_warehouse: Warehouse) -> Iterator[Warehouse]:
                 sql.Identifier(copy.database), sql.Identifier(template_warehouse.database)
             )
         )
-        connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(copy.database)))
-        connection.execute(
-            sql.SQL("grant connect, temporary on database {} to {}").format(
-                sql.Identifier(copy.database),
-                sql.SQL(", ").join(
-                    map(sql.Identifier, ["asms_loader", "asms_transformer", "asms_gate", "asms_publisher", "asms_bi"])
-                ),
-            )
-        )
-        connection.execute(
-            sql.SQL("grant create on database {} to asms_transformer").format(sql.Identifier(copy.database))
-        )
+        grant_database(connection, copy.database)
     yield copy
     with server.connect("admin", autocommit=True) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(copy.database)))

@@ -75,6 +75,8 @@ def insert_findings(connection: psycopg.Connection, findings: Iterable[Finding],
     for finding in findings:
         values = {**finding.__dict__, "finding_id": finding.finding_id, "is_sample": is_sample}
         if connection.execute(_INSERT, values).rowcount != 1:
-            raise LookupError(f"rule {finding.rule_id} is not in quality.rule: store the catalogue's rules before reading")
+            raise LookupError(
+                f"rule {finding.rule_id} is not in quality.rule: store the catalogue's rules before reading"
+            )
         count += 1
     return count

@@ -71,7 +71,12 @@ def _ensure_roles(connection: psycopg.Connection, warehouse: Warehouse) -> None:
         if not _role_exists(connection, owner):
             connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(owner)))
     connection.execute("grant asms_published_owner, asms_marts_owner to asms_publisher")
-    database = sql.Identifier(warehouse.database)
+    grant_database(connection, warehouse.database)
+
+
+def grant_database(connection: psycopg.Connection, name: str) -> None:
+    """Let the roles into database ``name``, and nobody else. A copy of a database has no grants of its own."""
+    database = sql.Identifier(name)
     connection.execute(sql.SQL("revoke all on database {} from public").format(database))
     connection.execute(
         sql.SQL(

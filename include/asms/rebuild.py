@@ -1,0 +1,66 @@
+"""The steps of a build in their order, for a terminal and for tests that kill between them; Airflow has the same steps as tasks.
+
+Stands above the domain's packages, beside ``asms.cli``, because it joins them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asms.catalogue import load_catalogue, store_catalogue
+from asms.quality.gates import run_gate
+from asms.quality.rules import apply_rules
+from asms.settings import Settings
+from asms.warehouse.build import end_build, start_build
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.dbt import build_layer
+from asms.warehouse.release import publish
+
+LAYERS = ("staging", "indicators", "marts")
+
+
+@dataclass(frozen=True)
+class RebuildResult:
+    """How it ended: the release that serves now, whether it is a new one, and the gate that closed, if any."""
+
+    release_id: int | None
+    is_new: bool
+    closed_gate: str | None
+
+
+def rebuild(
+    warehouse: Warehouse, settings: Settings, *, force: bool = True, after_step: Callable[[str], None] | None = None
+) -> RebuildResult:
+    """Build every layer from raw through every gate and publish; ``force=False`` does only what changed.
+
+    ``after_step`` is told the name of each step when it is done.
+    """
+    done = after_step or (lambda _step: None)
+    store_catalogue(warehouse, load_catalogue())
+    done("store_catalogue")
+    build = start_build(warehouse, "rebuild", force=force)
+    done("start_build")
+    if not build.is_needed:
+        return RebuildResult(_current_release(warehouse), False, None)
+    target = settings.home / "dbt"
+    for gate in ("raw", *LAYERS):
+        if gate != "raw":
+            build_layer(warehouse, gate, build.build_id, build.is_full, target_path=target)
+            done(f"build_{gate}")
+        if gate == "staging":
+            apply_rules(warehouse, build.build_id, build.is_full)
+            done("apply_rules")
+        if not run_gate(warehouse, gate, build.build_id).passed:
+            end_build(warehouse, build.build_id, "gate_closed", closed_gate=gate)
+            return RebuildResult(_current_release(warehouse), False, gate)
+        done(f"gate_{gate}")
+    published = publish(
+        warehouse, build.build_id, target / "manifest.json", before_commit=lambda: done("publish before its commit")
+    )
+    done("publish")
+    return RebuildResult(published.release_id, published.is_new, None)
+
+
+def _current_release(warehouse: Warehouse) -> int | None:
+    with warehouse.connect("publisher") as connection:
+        row = connection.execute("select release_id from ops.current_release").fetchone()
+    return int(row[0]) if row else None

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from os.path import commonprefix
 from pathlib import Path
 
 import psycopg
@@ -31,8 +30,13 @@ _UNIT_WORDS = {
     "ОБЛАСТЬ", "ОБЛ", "РАЙОН", "РН", "АВТОНОМНА", "РЕСПУБЛІКА", "АР",
 }  # fmt: skip
 _HROMADA_WORDS = {"ТЕРИТОРІАЛЬНА", "ГРОМАДА", "РАДА", "ТГ", "ОТГ", "МТГ", "СТГ", "МІСЬКА", "СЕЛИЩНА", "СІЛЬСЬКА"}
-_REGION = re.compile(r"[,(]\s*([^,()]*(?:обл|район|р-н|Крим)[^,()]*)\)?", re.IGNORECASE)
-_KIND_UK = {"M": "міська", "X": "селищна", "C": "сільська"}
+_REGION_WORDS = {"ОБЛАСТЬ", "ОБЛ", "РАЙОН", "РН", "КРИМ"}
+# What the seat of a hromada that calls itself so may be today. Not one to one: in 2024 a score of «селище» became a
+# seat whose hromada is «сільська» by name, and two of them became cities.
+_SEATS = {"M": "M", "X": "XM", "C": "CX"}
+_HROMADA_LEVEL = 2  # counted from 0
+_SEAT_NUMBER = "001"  # digits 8 to 10 of a settlement's code number it within its hromada, and the seat comes first
+_CITY_HROMADAS = {"UA80000000000093317": "Київська", "UA85000000000065278": "Севастопольська"}
 
 
 class NoCodifierError(LookupError):
@@ -53,10 +57,12 @@ class Unit:
 
     @property
     def municipality_code(self) -> str | None:
-        """Its hromada, or the city with the status of an oblast; None for an oblast or raion."""
-        if self.category == "K" or (self.category == "B" and len(set(self.path[:-1])) == 1):
+        """Its hromada, or the city that is a region of its own; None for an oblast, a raion, and Чорнобиль and Прип'ять."""
+        if self.path[0] in _CITY_HROMADAS:
             return self.path[0]
-        return self.path[2] if len(self.path) > 2 else None  # noqa: PLR2004 - level 3 is the hromada
+        if len(self.path) > _HROMADA_LEVEL and self.path[_HROMADA_LEVEL] != self.path[0]:
+            return self.path[_HROMADA_LEVEL]
+        return None
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,9 @@ class Gazetteer:
             if code is not None and unit.category != "B":
                 origin = "name" if unit.category in "HKM" else "settlement"
                 self._index[_key(unit.name)].append(_Entry(code, unit.category, origin))
+        for code, name in _CITY_HROMADAS.items():
+            if code in self._units:
+                self._index[_key(name)].append(_Entry(code, "K", "name"))
         for former in former_names:
             if former.municipality_code in self._units:
                 kind = "H" if former.unit_kind == "hromada" else "M"
@@ -137,10 +146,11 @@ class Gazetteer:
         code = _fold_code(text)
         if _CODE.fullmatch(code):
             return self._resolve_code(code)
-        inner = _REGION.search(text)
-        if inner:
-            region, text = inner.group(1), _REGION.sub(" ", text)
-        return self._resolve_name(_tokens(text), self._find_regions(region) if region else frozenset())
+        parts = re.split(r"[,;()]", text)
+        regions = [part for part in parts if _REGION_WORDS.intersection(_tokens(part))] if len(parts) > 1 else []
+        name = " ".join(part for part in parts if part not in regions)
+        known = [self._find_regions(part) for part in (*regions, region or "")]
+        return self._resolve_name(_tokens(name), [codes for codes in known if codes])
 
     def _resolve_code(self, code: str) -> Resolution:
         unit = self._units.get(code)
@@ -150,15 +160,15 @@ class Gazetteer:
             return Resolution(None, (), "not_a_municipality")
         return self._found([unit.municipality_code], "code")
 
-    def _resolve_name(self, tokens: Sequence[str], regions: frozenset[str]) -> Resolution:
+    def _resolve_name(self, tokens: Sequence[str], regions: Sequence[frozenset[str]]) -> Resolution:
         if not tokens:
             return Resolution(None, (), "empty")
         entries = self._index.get("".join(tokens), [])
         if not entries:  # only now, so that «М'якоти» written «М_якоти» is not read as a city of Якоти
             kept = [token for token in tokens if token not in _UNIT_WORDS and token not in _KIND_WORDS]
             entries = _fitting(self._index.get("".join(kept), []), tokens)
-        if regions:
-            entries = [entry for entry in entries if regions.intersection(self._units[entry.municipality_code].path)]
+        for codes_within in regions:
+            entries = [e for e in entries if codes_within.intersection(self._units[e.municipality_code].path)]
         best = [entry for entry in entries if entry.origin != "settlement"] or entries
         if not best:
             return Resolution(None, (), "unknown")
@@ -169,8 +179,9 @@ class Gazetteer:
     def _of_kind(self, codes: list[str], tokens: Sequence[str]) -> list[str]:
         """Let «міська», «селищна», «сільська» decide between hromadas of one name, where they can."""
         kinds = {_KIND_WORDS[token] for token in tokens if token in _KIND_WORDS and token in _HROMADA_WORDS}
-        fitting = [code for code in codes if self._hromada_kinds.get(code) in kinds]
-        return fitting if len(codes) > 1 and fitting else codes
+        seats = {seat for kind in kinds for seat in _SEATS[kind]}
+        fitting = [code for code in codes if self._seat_categories.get(code) in seats]
+        return fitting or codes
 
     def _found(self, codes: Sequence[str], reason: str) -> Resolution:
         candidates = tuple(Candidate(code, self._label(code)) for code in codes)
@@ -182,10 +193,9 @@ class Gazetteer:
         unit = self._units[code]
         if unit.category == "K":
             return f"м. {unit.name.strip()} ({code})"
-        kind = _KIND_UK.get(self._hromada_kinds.get(code, ""), "")
-        oblast = self._units[unit.path[0]].name.strip()
+        oblast, raion = (self._units[upper].name.strip() for upper in unit.path[:2])
         place = oblast if "Крим" in oblast else f"{oblast} область"
-        return f"{unit.name.strip()} {kind} громада".replace("  ", " ") + f", {place} ({code})"
+        return f"{unit.name.strip()} громада, {raion} район, {place} ({code})"
 
     def _find_regions(self, text: str) -> frozenset[str]:
         code = _fold_code(text)
@@ -204,19 +214,13 @@ class Gazetteer:
         return {key: frozenset(codes) for key, codes in found.items()}
 
     @cached_property
-    def _hromada_kinds(self) -> dict[str, str]:
-        """Kind of each hromada by its seat: the settlement whose name the hromada's name is made from.
-
-        The codifier does not say it. Of equally like names the bigger kind of place is the seat.
-        """
-        best: dict[str, tuple[int, int, str]] = {}
-        for unit in self._units.values():
-            code = unit.municipality_code
-            if code is None or unit.category not in "MXC":
-                continue
-            likeness = len(commonprefix([_key(unit.name), _key(self._units[code].name)]))
-            best[code] = max(best.get(code, (0, 0, "")), (likeness, "CXM".index(unit.category), unit.category))
-        return {code: kind for code, (_, _, kind) in best.items()}
+    def _seat_categories(self) -> dict[str, str]:
+        """Category of the seat of each hromada: a city, a селище, a village."""
+        return {
+            unit.path[_HROMADA_LEVEL]: unit.category
+            for unit in self._units.values()
+            if unit.category in "MXC" and unit.municipality_code and unit.code[9:12] == _SEAT_NUMBER
+        }
 
 
 def make_unit(levels: Sequence[str | None], category: str, name: str) -> Unit:
@@ -236,7 +240,7 @@ def read_former_names(file: Path) -> list[FormerName]:
 def _fitting(entries: Sequence[_Entry], tokens: Sequence[str]) -> list[_Entry]:
     """Keep what the words beside the name allow: «с. Лиман» is no city, «Лиманська ТГ» is a hromada."""
     if _HROMADA_WORDS.intersection(tokens):
-        return [entry for entry in entries if entry.kind in "HK"]
+        return [entry for entry in entries if entry.kind in "HK"] or [entry for entry in entries if entry.kind == "M"]
     kinds = {_KIND_WORDS[token] for token in tokens if token in _KIND_WORDS}
     if "M" in kinds:
         kinds.add("K")

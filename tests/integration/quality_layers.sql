@@ -1,0 +1,44 @@
+-- The layers as gates and rules see them, empty, with the columns of the dbt models. Run as asms_transformer.
+create table staging.stg_katottg__unit (
+    unit_code text, category text, name_uk text, oblast_code text, raion_code text, municipality_code text, parent_code text
+);
+create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);
+create table staging.stg_open_budget__row (
+    budget_code text, area_code text, area_level text, time_period text, period_start date, budget_item text,
+    classification_type text, classification_code text, classification_name text, fund_type text,
+    amount_cumulative numeric(18, 2), plan_amount numeric(18, 2), load_id text
+);
+create table staging.stg_submissions__cell (
+    submission_id text, sheet text, cell text, collection_code text, municipality_code text, time_period text,
+    indicator_code text, sex text, value_text text, value_type text, obs_value double precision, obs_status text,
+    status_reason text, broken_rule_id text, load_id text, batch_no bigint, received_no bigint
+);
+create table staging.stg_submissions__latest_cell (
+    collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
+    obs_value double precision, obs_status text, status_reason text, broken_rule_id text, is_conflict boolean,
+    submission_id text, sheet text, cell text, load_id text, batch_no bigint
+);
+create table staging.stg_submissions__input (
+    municipality_code text, time_period text, v double precision[], s text[]
+);
+create table indicators.int_observation__accepted (
+    collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
+    obs_value double precision, obs_status text, submission_id text, load_id text
+);
+create table indicators.int_indicator__derived (
+    collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
+    obs_value double precision, obs_status text
+);
+create table build.dim_municipality (
+    municipality_code text, name_uk text, name_en text, category text, raion_code text, oblast_code text,
+    oblast_name_uk text, population bigint
+);
+create table build.fct_indicator_value (
+    municipality_code text, indicator_code text, collection_code text, time_period text, period_start date, sex text,
+    obs_value double precision, obs_status text, is_derived boolean, submission_id text, load_id text
+);
+create table build.fct_budget_monthly (
+    municipality_code text, budget_code text, area_level text, time_period text, period_start date, budget_item text,
+    classification_type text, classification_code text, fund_type text, amount_cumulative numeric(18, 2),
+    amount_month numeric(18, 2), plan_amount numeric(18, 2)
+);

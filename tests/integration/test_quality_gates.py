@@ -1,0 +1,211 @@
+"""Gates on a real database: they let good data and empty tables through, and close on what is planted."""
+
+from pathlib import Path
+
+import pytest
+
+from asms.quality.gates import GateResult, run_gate
+from asms.quality.suites import GATES, Gate
+from asms.warehouse.connection import Role, Warehouse
+
+LAYERS = Path(__file__).with_name("quality_layers.sql").read_text(encoding="utf-8")
+CRIMEA, SEVASTOPOL, KYIV = "UA01000000000013043", "UA85000000000065278", "UA80000000000093317"
+
+_UNITS = f"""
+insert into staging.stg_katottg__unit (unit_code, category, name_uk, oblast_code, municipality_code)
+values ('{CRIMEA}', 'O', 'Автономна Республіка Крим', '{CRIMEA}', null),
+    ('{KYIV}', 'K', 'Київ', '{KYIV}', '{KYIV}'), ('{SEVASTOPOL}', 'K', 'Севастополь', '{SEVASTOPOL}', '{SEVASTOPOL}');
+insert into staging.stg_katottg__unit (unit_code, category, name_uk, oblast_code, municipality_code)
+select 'H' || n, 'H', 'Громада ' || n, case when n <= 303 then '{CRIMEA}' else 'O' end, 'H' || n
+from generate_series(1, 1772) as n;
+"""
+_BUDGET = """
+insert into staging.stg_open_budget__row (
+    budget_code, area_code, area_level, time_period, period_start, budget_item, classification_type, classification_code,
+    fund_type, amount_cumulative, load_id
+)
+values
+('0556000000', 'H1', 'municipality', '2024-03', '2024-03-01', 'INCOMES', 'NONE', '11010100', 'T', 10.50, 'load-1'),
+('0556000000', 'H1', 'municipality', '2024-03', '2024-03-01', 'INCOMES', 'NONE', '11010100', 'C', 10.50, 'load-1'),
+('0556000000', 'H1', 'municipality', '2024-03', '2024-03-01', 'INCOMES', 'NONE', '24060300', 'T', 7.00, 'load-1'),
+('0556000000', 'H1', 'municipality', '2024-03', '2024-03-01', 'INCOMES', 'NONE', '24060300', 'C', 3.00, 'load-1'),
+('0556000000', 'H1', 'municipality', '2024-03', '2024-03-01', 'INCOMES', 'NONE', '24060300', 'S', 4.00, 'load-1')
+"""
+
+
+def run(warehouse: Warehouse, role: Role, statements: str) -> None:
+    with warehouse.connect(role) as connection:
+        connection.execute(statements)  # type: ignore[arg-type]  # SQL of these tests
+
+
+def failed(warehouse: Warehouse, gate: Gate) -> tuple[GateResult, set[str]]:
+    """The gate's verdict on build 1 and the ids of the expectations that failed."""
+    result = run_gate(warehouse, gate, 1)
+    with warehouse.connect("gate") as connection:
+        rows = connection.execute(
+            "select check_id from quality.gate_result where gate = %s and engine = 'gx' and not success", (gate,)
+        ).fetchall()
+    return result, {str(row[0]) for row in rows}
+
+
+@pytest.fixture
+def layers(warehouse: Warehouse) -> Warehouse:
+    """A warehouse whose layers are there and empty, with build 1 running over every key."""
+    run(warehouse, "transformer", LAYERS)
+    run(warehouse, "publisher", "insert into ops.build (status, is_full, reason) values ('running', true, 'test')")
+    return warehouse
+
+
+def test_empty_layers_close_no_gate(layers: Warehouse) -> None:
+    """Nobody asked for any source, so no gate may miss one; and each expectation is asked and stored once."""
+    for gate in GATES:
+        result, _ = failed(layers, gate)
+        assert result.passed and result.critical == result.warnings == 0, gate
+        assert result.checked > 0
+    run_gate(layers, "raw", 1)
+    with layers.connect("gate") as connection:
+        stored = connection.execute(
+            "select count(*), count(*) filter (where success) from quality.gate_result"
+        ).fetchone()
+        rules = connection.execute("select count(*) from quality.rule where engine = 'gx' and is_active").fetchone()
+    assert stored and rules and stored[0] == stored[1] == rules[0]
+
+
+def test_missing_column_and_missing_table_are_one_clear_failure_each(layers: Warehouse) -> None:
+    run(
+        layers,
+        "transformer",
+        "alter table build.dim_municipality drop column oblast_name_uk; drop table build.fct_budget_monthly",
+    )
+    result, ids = failed(layers, "marts")
+    assert not result.passed
+    assert ids == {"GX_MART_MUNICIPALITY_SCHEMA", "GX_MART_BUDGET_SCHEMA"}
+    with layers.connect("gate") as connection:
+        told = dict(
+            connection.execute(
+                "select check_id, coalesce(observed_value, message_en) from quality.gate_result where not success"
+            ).fetchall()
+        )
+    assert told["GX_MART_MUNICIPALITY_SCHEMA"] == '["oblast_name_uk"]'
+    assert "fct_budget_monthly" in told["GX_MART_BUDGET_SCHEMA"]
+
+
+def test_expectation_that_raises_is_a_failed_critical_one(layers: Warehouse) -> None:
+    """A warning whose query cannot run is not passed over: GX_STG_RETURN_SHRANK reads the year as a number."""
+    run(
+        layers,
+        "transformer",
+        "insert into staging.stg_submissions__latest_cell (collection_code, municipality_code, time_period, obs_value)"
+        " values ('ASMS', 'H1', '99999999999999', 1)",
+    )
+    result, ids = failed(layers, "staging")
+    assert not result.passed and ids == {"GX_STG_RETURN_SHRANK"}
+    with layers.connect("gate") as connection:
+        row = connection.execute("select severity, message_uk from quality.gate_result where not success").fetchone()
+    assert row and row[0] == "critical" and "out of range" in row[1]
+
+
+def test_whole_country_passes_and_a_lost_hromada_closes_the_gate(layers: Warehouse) -> None:
+    run(layers, "transformer", _UNITS)
+    assert failed(layers, "staging")[0].passed
+    run(layers, "transformer", "delete from staging.stg_katottg__unit where unit_code = 'H303'")
+    assert failed(layers, "staging")[1] == {"GX_STG_KATOTTG_BODIES", "GX_STG_KATOTTG_CRIMEA_SEVASTOPOL"}
+    run(layers, "transformer", f"delete from staging.stg_katottg__unit where unit_code = '{SEVASTOPOL}'")
+    assert not failed(layers, "staging")[0].passed
+
+
+def test_funds_that_do_not_add_up_close_the_gate_and_the_query_shows_them(layers: Warehouse) -> None:
+    run(layers, "transformer", _BUDGET)
+    assert failed(layers, "staging")[0].passed, "a missing C or S counts as zero"
+    run(layers, "transformer", "delete from staging.stg_open_budget__row where fund_type = 'S'")
+    result, ids = failed(layers, "staging")
+    assert not result.passed and ids == {"GX_STG_OPEN_BUDGET_FUNDS_ADD_UP"}
+    with layers.connect("gate") as connection:
+        row = connection.execute(
+            "select failing_rows_sql, unexpected_count, observed_value from quality.gate_result where not success"
+        ).fetchone()
+        assert row is not None
+        rows = connection.execute(row[0]).fetchall()
+    assert row[1] == len(rows) == 1
+    assert rows[0][4] == "24060300" and "24060300" in row[2]
+
+
+def test_funds_of_loads_already_published_are_not_asked_again(layers: Warehouse) -> None:
+    """A build of changes looks at its own loads."""
+    run(layers, "transformer", _BUDGET + "; delete from staging.stg_open_budget__row where fund_type = 'S'")
+    run(layers, "publisher", "update ops.build set is_full = false")
+    assert failed(layers, "staging")[0].passed
+    run(
+        layers,
+        "admin",
+        "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample, row_count)"
+        " values ('load-1', 'open_budget', 'd', '1', 'loaded', true, 5);"
+        "insert into ops.build_load (build_id, load_id) values (1, 'load-1')",
+    )
+    assert failed(layers, "staging")[1] == {"GX_STG_OPEN_BUDGET_FUNDS_ADD_UP"}
+    assert failed(layers, "raw")[1] == {"GX_RAW_OPEN_BUDGET_COUNTED"}, "five rows read, none stored"
+
+
+def test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_value(layers: Warehouse) -> None:
+    run(
+        layers,
+        "loader",
+        """
+        insert into catalogue.collection values ('ASMS', 'АСМС', 'ASMS', true);
+        insert into catalogue.domain values ('SAF', 'ASMS', 'Безпека', 'Safety', 1);
+        insert into catalogue.indicator (
+            indicator_code, version, collection_code, domain_code, name_uk, name_en, unit_measure, unit_mult, decimals,
+            indicator_type, is_derived, is_sex_split, aggregation, conf_status, is_prefilled, valid_from
+        )
+        values ('SAF.001', 1, 'ASMS', 'SAF', 'Укриття', 'Shelters', 'од.', 0, 0, 'stock', false, false, 'sum',
+            'restricted', false, 2010)
+        """,
+    )
+    fact = "'H1', 'SAF.001', 'ASMS', '2024', 'T', 424242, 'A'"
+    columns = "(municipality_code, indicator_code, collection_code, time_period, sex, obs_value, obs_status)"
+    run(layers, "transformer", f"insert into indicators.int_observation__accepted {columns} values ({fact})")
+    assert failed(layers, "marts")[0].passed, "a restricted value that stays out is no difference"
+    run(layers, "transformer", f"insert into build.fct_indicator_value {columns} values ({fact})")
+    assert failed(layers, "marts")[1] == {"GX_MART_RESTRICTED"}
+    with layers.connect("gate") as connection:
+        assert "424242" not in str(connection.execute("select * from quality.gate_result").fetchall())
+
+
+def test_fact_lost_on_the_way_to_the_mart_closes_the_gate(layers: Warehouse) -> None:
+    test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_value(layers)
+    run(layers, "loader", "update catalogue.indicator set conf_status = 'free'")
+    assert failed(layers, "marts")[0].passed
+    run(layers, "transformer", "update build.fct_indicator_value set obs_value = 424243")
+    assert failed(layers, "marts")[1] == {"GX_MART_FACTS_RECONCILED"}
+
+
+def test_flows_that_do_not_add_up_close_the_gate(layers: Warehouse) -> None:
+    line = "'H1', 'INCOMES', 'NONE', '11010100', 'T'"
+    run(
+        layers,
+        "transformer",
+        f"""
+        insert into build.fct_budget_monthly (
+            municipality_code, budget_item, classification_type, classification_code, fund_type, time_period,
+            amount_cumulative, amount_month
+        )
+        values ({line}, '2024-01', 5.10, 5.10), ({line}, '2024-02', 7.00, 1.90), ({line}, '2025-02', 9.00, null)
+        """,
+    )
+    assert failed(layers, "marts")[0].passed
+    run(layers, "transformer", "update build.fct_budget_monthly set amount_month = 1.91 where time_period = '2024-02'")
+    assert failed(layers, "marts")[1] == {"GX_MART_BUDGET_FLOWS_ADD_UP"}
+
+
+def test_failed_dbt_test_closes_the_gate_and_stays(layers: Warehouse) -> None:
+    """Results of the two engines stand side by side: running the one does not wipe the other."""
+    run(
+        layers,
+        "gate",
+        "insert into quality.gate_result (build_id, gate, engine, dataset, check_id, severity, success, message_uk,"
+        " message_en, owner) values (1, 'raw', 'dbt', 'staging.x', 'test.unique_x', 'critical', false, 'ні', 'no', 'dbt'),"
+        " (1, 'raw', 'dbt', 'staging.x', 'test.warn_x', 'warning', false, 'ні', 'no', 'dbt')",
+    )
+    for _ in range(2):
+        result = run_gate(layers, "raw", 1)
+        assert (result.passed, result.critical, result.warnings) == (False, 1, 1)

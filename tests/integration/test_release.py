@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from asms.warehouse.build import SupersededError, check_build, end_build, start_build
 from asms.warehouse.connection import Warehouse
@@ -51,6 +52,7 @@ def _build(warehouse: Warehouse, rows: list[tuple[str, float | None, str]]) -> N
     with warehouse.connect("transformer") as connection:
         connection.execute("drop table if exists build.fct_indicator_value")
         connection.execute(_CREATE)
+        connection.execute("create table if not exists staging.budget_code (budget_code text, area_code text)")
         connection.cursor().executemany("insert into build.fct_indicator_value values (%s, %s, %s)", rows)
 
 
@@ -238,5 +240,6 @@ def test_the_release_says_since_when_it_is_stale(warehouse: Warehouse, tmp_path:
 
 def test_bi_cannot_write_what_it_reads(warehouse: Warehouse, tmp_path: Path) -> None:
     _publish(warehouse, tmp_path, [("UA1", 1.0, "a")])
-    with warehouse.connect("bi") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute("delete from marts.fct_indicator_value")
+    for table in ("published.fct_indicator_value", "ops.current_release"):
+        with warehouse.connect("bi") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(sql.SQL("delete from {}").format(sql.Identifier(*table.split("."))))

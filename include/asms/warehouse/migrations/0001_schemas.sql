@@ -20,7 +20,7 @@ grant usage on schema ops, published to asms_marts_owner;
 grant usage on schema marts to asms_bi;
 
 -- dbt drops and recreates its tables, so grants on tables would be gone by morning: they are default privileges.
-alter default privileges for role asms_transformer in schema staging grant select on tables to asms_gate;
+alter default privileges for role asms_transformer in schema staging grant select on tables to asms_gate, asms_publisher;
 alter default privileges for role asms_transformer in schema indicators grant select on tables to asms_gate;
 alter default privileges for role asms_transformer in schema build grant select on tables to asms_gate, asms_publisher;
 alter default privileges for role asms_published_owner in schema published grant select on tables to asms_marts_owner, asms_gate;

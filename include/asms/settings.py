@@ -75,7 +75,7 @@ def _parse_sources(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
-def _parse_years(text: str | None) -> tuple[int, ...] | None:
+def parse_years(text: str | None) -> tuple[int, ...] | None:
     """Read '2021,2023' or '2021-2023' (both ends included)."""
     if not text:
         return None
@@ -104,7 +104,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         sources=_parse_sources(given.get("ASMS_SOURCES")),
         open_budget_url=given.get("ASMS_OPEN_BUDGET_URL"),
         population_url=given.get("ASMS_POPULATION_URL"),
-        open_budget_years=_parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
+        open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
         lock_timeout_seconds=int(given.get("ASMS_LOCK_TIMEOUT_SECONDS", "60")),
     )
     if settings.warehouse_dsn and settings.is_sample:

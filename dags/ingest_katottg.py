@@ -1,0 +1,25 @@
+"""Load КАТОТТГ, the codifier of administrative units, into raw.
+
+Комплект кодів адміністративно-територіальних одиниць і територій громад. Unchanged bytes load nothing and start no
+build. When it fails: docs/runbooks/source-failed.md.
+"""
+
+from airflow.sdk import CronTriggerTimetable, dag
+
+from asms_airflow import policy, tasks
+
+
+@dag(
+    schedule=CronTriggerTimetable("0 20 * * 0", timezone=policy.KYIV),
+    start_date=policy.START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=policy.default_args(),
+    tags=policy.tags("ingest", "open_data"),
+    doc_md=__doc__,
+)
+def ingest_katottg() -> None:
+    tasks.store_catalogue() >> tasks.fetch_katottg()
+
+
+ingest_katottg()

@@ -1,0 +1,25 @@
+"""Load the present population of hromadas on 1 January 2022 into raw.
+
+Чисельність наявного населення (Держстат). The figures are of one date and change only when the service corrects them.
+When it fails: docs/runbooks/source-failed.md.
+"""
+
+from airflow.sdk import CronTriggerTimetable, dag
+
+from asms_airflow import policy, tasks
+
+
+@dag(
+    schedule=CronTriggerTimetable("0 21 1 * *", timezone=policy.KYIV),
+    start_date=policy.START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    default_args=policy.default_args(),
+    tags=policy.tags("ingest", "open_data"),
+    doc_md=__doc__,
+)
+def ingest_population() -> None:
+    tasks.store_catalogue() >> tasks.fetch_population()
+
+
+ingest_population()

@@ -1,0 +1,41 @@
+"""What a run reads when no real drop or service is named: the shipped sample, and recorded answers of open data."""
+
+from typing import TYPE_CHECKING
+
+from asms.settings import Settings
+
+if TYPE_CHECKING:
+    from asms.sample.server import LocalServer
+
+
+def make_shipped_sample(settings: Settings) -> None:
+    """Put the shipped sample's workbooks where ``land_drop`` looks in a sample run; equal files when they are there."""
+    from asms.catalogue import load_catalogue
+    from asms.intake.template import write_template
+    from asms.sample import make_sample
+
+    make_sample(settings.home / "sample" / "drop", write_template=write_template, catalogue=load_catalogue())
+
+
+def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
+    """Variables that send the clients of open data to ``server``, for what it has; a setting that is given stands."""
+    wanted: dict[str, str] = {}
+    if server.has_budgets and not settings.open_budget_url:
+        wanted["ASMS_OPEN_BUDGET_URL"] = server.base_url
+        if not settings.open_budget_years:
+            wanted["ASMS_OPEN_BUDGET_YEARS"] = ",".join(map(str, server.years))
+    if server.has_population and not settings.population_url:
+        wanted["ASMS_POPULATION_URL"] = server.population_url
+    return wanted
+
+
+def cannot_be_had(server: "LocalServer | None", settings: Settings) -> dict[str, str]:
+    """Sources that a run cannot load, with the reason. A run on recordings never asks the real services."""
+    missing: dict[str, str] = {}
+    if not settings.population_url and not (server and server.has_population):
+        missing["population"] = "ASMS_POPULATION_URL is not set" if server is None else "not among the recordings"
+    if server and not server.has_budgets and not settings.open_budget_url:
+        missing["open_budget"] = "not among the recordings"
+    if settings.drop is None and not settings.is_sample:
+        missing["submissions"] = "no drop is named (make nightly DROP=PATH)"
+    return missing

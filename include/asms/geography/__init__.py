@@ -3,3 +3,7 @@
 What belongs: codes, names (also former ones), events, crosswalks between dates. What does not: fetching the codifier
 (``asms.sources.katottg``), reading returns (``asms.intake``), figures of any kind.
 """
+
+from asms.geography.gazetteer import Candidate, Gazetteer, NoCodifierError, Resolution
+
+__all__ = ["Candidate", "Gazetteer", "NoCodifierError", "Resolution"]

@@ -1,0 +1,255 @@
+"""Landing: bytes into the store under their sha256, and the ledger of arrivals beside it."""
+
+import hashlib
+import logging
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import fsspec
+import psycopg
+
+from asms.settings import Settings
+from asms.warehouse.connection import Warehouse
+
+logger = logging.getLogger(__name__)
+
+SOURCE = "submissions"
+_CHUNK = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_LITTER = {"thumbs.db", "desktop.ini"}
+_LEDGER_LOCK = 0x41534D4C
+_PROGRESS_EVERY = 100
+
+
+class DropError(RuntimeError):
+    """The drop folder cannot be scanned; the message says which and what to do."""
+
+
+class LandingError(RuntimeError):
+    """The landing store lacks bytes that the ledger names, or holds others under their hash."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file of the drop that was not landed, and why (English, for the log and the summary)."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LandResult:
+    """What one scan of the drop did; ``delivery_ids`` are the new ones, in their order of receipt."""
+
+    delivery_ids: tuple[str, ...]
+    new_count: int
+    unchanged_count: int
+    skipped: tuple[Skipped, ...]
+
+
+class LandingStore:
+    """Bytes by their sha256 in a folder or bucket. Whole or not there at all; never changed."""
+
+    def __init__(self, url: str) -> None:
+        self._fs, root = fsspec.core.url_to_fs(url)
+        self._root = root.rstrip("/")
+
+    def put(self, data: bytes) -> str:
+        """Store ``data``; return its sha256 (hex)."""
+        digest = hashlib.sha256(data).hexdigest()
+        if not self.has(digest):
+            self._write(iter([data]), digest)
+        return digest
+
+    def put_stream(self, stream: IO[bytes]) -> tuple[str, int]:
+        """Store what ``stream`` (seekable) holds without holding it in memory; return its sha256 and size in bytes.
+
+        Raises LandingError when the bytes changed while they were read.
+        """
+        hasher, size = hashlib.sha256(), 0
+        for chunk in _chunks(stream):
+            hasher.update(chunk)
+            size += len(chunk)
+        digest = hasher.hexdigest()
+        if not self.has(digest):
+            stream.seek(0)
+            self._write(_chunks(stream), digest)
+        return digest, size
+
+    def has(self, sha256: str) -> bool:
+        return bool(self._fs.exists(self._path(sha256)))
+
+    def open(self, sha256: str) -> IO[bytes]:
+        """Open the bytes for reading. Raises LandingError when they are not there."""
+        try:
+            stream: IO[bytes] = self._fs.open(self._path(sha256), "rb")
+        except FileNotFoundError as error:
+            raise LandingError(
+                f"the landing store has no {sha256}: it was emptied or ASMS_LANDING names another one; restore it"
+            ) from error
+        return stream
+
+    def read(self, sha256: str) -> bytes:
+        """Return the bytes whole, after checking that they are the ones. Raises LandingError when they are not."""
+        with self.open(sha256) as stream:
+            data = stream.read()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise LandingError(f"the landing store holds other bytes under {sha256}: restore the file from a backup")
+        return data
+
+    def _path(self, sha256: str) -> str:
+        if not _SHA256.fullmatch(sha256):
+            raise LandingError(f"{sha256!r} is not a sha256")
+        return f"{self._root}/{sha256[:2]}/{sha256}"
+
+    def _write(self, chunks: Iterator[bytes], expected: str) -> None:
+        """Write under a name of its own, then rename: a kill leaves a stray temporary file and never half a file."""
+        final = self._path(expected)
+        self._fs.makedirs(final.rsplit("/", 1)[0], exist_ok=True)
+        temporary = f"{final}.{uuid.uuid4().hex}.part"
+        hasher = hashlib.sha256()
+        with self._fs.open(temporary, "wb") as target:
+            for chunk in chunks:
+                hasher.update(chunk)
+                target.write(chunk)
+        if hasher.hexdigest() != expected:
+            self._fs.rm_file(temporary)
+            raise LandingError("a file changed while it was being landed; it will be taken at the next scan")
+        self._fs.mv(temporary, final)
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    path: str
+    sha256: str
+    size: int
+
+
+def land_drop(warehouse: Warehouse, settings: Settings) -> LandResult:
+    """Land every file of the drop that is new or changed, and book each as one delivery.
+
+    The drop is ``settings.drop``, or in a sample run the folder that the sample's workbooks are made in; where only open
+    data is replayed there is none, and nothing to do. A file equal to the latest delivery on its path is left alone, so a
+    second scan books nothing. All arrivals of a scan share a batch number and are booked in one transaction.
+
+    Raises:
+        DropError: the drop is not there or cannot be listed, or it would mix real returns with the sample.
+    """
+    if settings.is_sample != warehouse.is_sample:
+        raise DropError(
+            f"database {warehouse.database} is {'' if warehouse.is_sample else 'not '}the sample's and the drop "
+            f"{settings.drop or 'of the sample'} is {'' if settings.is_sample else 'not '}part of it: they never mix"
+        )
+    if settings.is_sample:
+        drop, channel = str(settings.home / "sample" / "drop"), "sample"
+    elif settings.drop is not None:
+        drop, channel = settings.drop, f"drop:{_name_drop(settings.drop)}"
+    else:
+        return LandResult((), 0, 0, ())
+    store = LandingStore(settings.landing)
+    arrivals, skipped = _scan(drop, store)
+    with warehouse.connect("loader") as connection:
+        delivery_ids = _book(connection, channel, arrivals, is_sample=settings.is_sample)
+    logger.info("%s: %d new, %d unchanged, %d skipped", channel, len(delivery_ids), len(arrivals) - len(delivery_ids),
+                len(skipped))  # fmt: skip
+    return LandResult(tuple(delivery_ids), len(delivery_ids), len(arrivals) - len(delivery_ids), tuple(skipped))
+
+
+def _scan(drop: str, store: LandingStore) -> tuple[list[_Arrival], list[Skipped]]:
+    """Land every file below ``drop``; files come in the order of their paths, whatever the file system says."""
+    try:
+        fs, root = fsspec.core.url_to_fs(drop)
+        root = root.rstrip("/")
+        if not fs.isdir(root):
+            raise DropError(f"the drop folder {_name_drop(drop)} is not there: make it, or correct ASMS_DROP")
+        found: dict[str, dict[str, Any]] = fs.find(root, detail=True)
+    except (OSError, ValueError, ImportError) as error:
+        raise DropError(f"the drop {_name_drop(drop)} cannot be listed: {error}") from error
+    arrivals: dict[str, _Arrival] = {}
+    skipped: list[Skipped] = []
+    for number, (full_path, info) in enumerate(sorted(found.items()), start=1):
+        path = unicodedata.normalize("NFC", full_path[len(root) + 1 :])
+        reason = _refusal(path, info) or (
+            "its name equals another's once accents are composed" if path in arrivals else ""
+        )
+        if not reason:
+            try:
+                with fs.open(full_path, "rb") as stream:
+                    arrivals[path] = _Arrival(path, *store.put_stream(stream))
+            except (OSError, LandingError) as error:
+                reason = f"it cannot be read: {error}"
+        if reason:
+            skipped.append(Skipped(path, reason))
+            logger.warning("not landed: %r, because %s", path, reason)
+        if number % _PROGRESS_EVERY == 0:
+            logger.info("scanned %d of %d files", number, len(found))
+    return sorted(arrivals.values(), key=lambda arrival: arrival.path), skipped
+
+
+def _refusal(path: str, info: dict[str, Any]) -> str:
+    """Why a file of the drop is not taken; empty when it is."""
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\\" in path:
+        return "its path does not stay below the drop"
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs") for character in path):
+        return "its name hides characters that cannot be seen; give it a plain name"
+    if any(part.startswith(("~$", ".")) for part in parts) or parts[-1].lower() in _LITTER:
+        return "it is a lock file, a hidden file or the litter of a file manager"
+    if info["type"] != "file":
+        return "it is a link or a device, not a file"
+    return ""
+
+
+def _book(connection: psycopg.Connection, channel: str, arrivals: list[_Arrival], *, is_sample: bool) -> list[str]:
+    """Insert the arrivals that differ from the latest on their path, in one transaction; return their ids in order."""
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", (_LEDGER_LOCK,))
+        row = connection.execute(
+            "select coalesce(max(batch_no), 0) + 1 from raw.delivery where source = %s", (SOURCE,)
+        ).fetchone()
+        batch_no = row[0] if row else 1
+        latest = {
+            path: (path_seq, sha256)
+            for path, path_seq, sha256 in connection.execute(
+                "select distinct on (path) path, path_seq, sha256 from raw.delivery "
+                "where source = %s and channel = %s order by path, path_seq desc",
+                (SOURCE, channel),
+            )
+        }
+        new = [arrival for arrival in arrivals if latest.get(arrival.path, (0, ""))[1] != arrival.sha256]
+        delivery_ids = []
+        for arrival in new:
+            path_seq = latest.get(arrival.path, (0, ""))[0] + 1
+            identity = "\x1f".join((channel, arrival.path, str(path_seq), arrival.sha256))
+            delivery_ids.append(hashlib.sha256(identity.encode()).hexdigest()[:32])
+            connection.execute(
+                """
+                insert into raw.delivery
+                    (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+                """,
+                (
+                    delivery_ids[-1], SOURCE, channel, arrival.path, path_seq, arrival.sha256, arrival.size, batch_no,
+                    is_sample,
+                ),
+            )  # fmt: skip
+    return delivery_ids
+
+
+def _name_drop(drop: str) -> str:
+    """The drop as a channel's name: absolute, and without the user and password that a URL may carry."""
+    url = urlsplit(drop)
+    if "://" not in drop:
+        return str(Path(drop).expanduser().resolve())
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(_CHUNK):
+        yield chunk

@@ -1,0 +1,121 @@
+"""What the catalogue consists of: collections, domains, cards of indicators, rules."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Sex = Literal["T", "F", "M"]
+Severity = Literal["fatal", "error", "warning", "info"]
+Confidentiality = Literal["free", "suppress_small", "restricted"]
+Text = Annotated[str, Field(min_length=1)]
+
+SEXES: tuple[Sex, ...] = ("T", "F", "M")
+_UNIT_MULTIPLIERS = {"тис.": 3, "млн": 6, "млрд": 9}
+
+
+class CatalogueError(ValueError):
+    """The catalogue's files cannot be used; the message names the file, the line or card, and what is wrong."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Collection(_Entry):
+    """A questionnaire with codes of its own."""
+
+    collection_code: Text
+    name_uk: Text
+    name_en: Text
+    counts_for_completeness: bool
+
+
+class Domain(_Entry):
+    """A chapter of a collection."""
+
+    domain_code: Text
+    collection_code: Text
+    name_uk: Text
+    name_en: Text
+    sort_order: int
+
+
+class Card(_Entry):
+    """One indicator, reported or derived. ``valid_from`` and ``valid_to`` are years, both included."""
+
+    domain_code: Text
+    collection_code: Text
+    indicator_code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(\.[A-Z]?[0-9]+)?$")]
+    version: Annotated[int, Field(ge=1)]
+    name_uk: Text
+    name_en: Text
+    definition_uk: Text
+    unit_measure: Text
+    decimals: Annotated[int, Field(ge=0, le=9)]
+    indicator_type: Literal["stock", "flow", "ratio", "mean", "attribute"]
+    is_sex_split: bool
+    aggregation: Annotated[str, Field(pattern=r"^(sum|recompute|distinct|none|weighted:\S+)$")]
+    formula: Text | None
+    checks: Text | None
+    conf_status: Confidentiality
+    is_prefilled: bool
+    valid_from: int
+    valid_to: int | None
+
+    @property
+    def is_derived(self) -> bool:
+        return self.formula is not None
+
+    @property
+    def unit_mult(self) -> int:
+        """Power of ten in the unit: 3 for «тис. грн»."""
+        return _UNIT_MULTIPLIERS.get(self.unit_measure.split(maxsplit=1)[0], 0)
+
+    @property
+    def sexes(self) -> tuple[Sex, ...]:
+        """Cells that the card asks for, or is computed for."""
+        return SEXES if self.is_sex_split else ("T",)
+
+
+class Rule(_Entry):
+    """One line of ``quality.rule``. ``indicator_code`` says which card a rule with an expression is asked about."""
+
+    rule_id: Text
+    engine: Literal["reader", "sql", "gx", "dbt"]
+    level: Literal["file", "cell", "record", "fields", "periods", "source", "peers", "table"]
+    severity: Severity
+    title_uk: Text
+    title_en: Text
+    remedy_uk: Text
+    remedy_en: Text
+    owner: Text
+    expression: Text | None = None
+    indicator_code: Text | None = None
+
+
+class Catalogue(_Entry):
+    """Everything that the files say, in their order. ``rules`` holds those of the files and those that follow from cards."""
+
+    collections: tuple[Collection, ...]
+    domains: tuple[Domain, ...]
+    indicators: tuple[Card, ...]
+    rules: tuple[Rule, ...]
+
+    @cached_property
+    def by_code(self) -> Mapping[str, Card]:
+        return {card.indicator_code: card for card in self.indicators}
+
+    @cached_property
+    def catalogue_version(self) -> str:
+        """Hash of collections, domains and cards, 12 hexadecimal digits; rules have a version of their own."""
+        return content_hash(self.model_dump(exclude={"rules"}))
+
+
+def content_hash(content: object) -> str:
+    """Hash anything that JSON can hold; the same content gives the same 12 hexadecimal digits everywhere."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

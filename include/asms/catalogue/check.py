@@ -1,0 +1,72 @@
+"""Is the catalogue fit to be stored? Everything that a person who edited the files could have got wrong."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from asms.catalogue.cards import Card, Catalogue, CatalogueError
+from asms.catalogue.compile import compile_catalogue, exponents, parse_formulas, resolve_formula
+from asms.catalogue.grammar import references
+
+_STRICTNESS = {"free": 0, "suppress_small": 1, "restricted": 2}
+_WIDEST_EXPONENT = 290  # a double reaches 1e308; a wider formula could overflow, which PostgreSQL makes an error
+
+
+def check_catalogue(catalogue: Catalogue) -> list[str]:
+    """Problems of ``catalogue``, each one sentence naming the card, rule or file; empty when it can be stored."""
+    problems = list(_unknown_and_repeated(catalogue))
+    for card in catalogue.indicators:
+        problems += _card_problems(catalogue, card)
+    try:
+        if not problems:
+            compile_catalogue(catalogue)
+            problems += _formula_problems(catalogue)
+    except CatalogueError as error:
+        problems.append(str(error))
+    return problems
+
+
+def _unknown_and_repeated(catalogue: Catalogue) -> Iterator[str]:
+    names = {
+        "collection": [collection.collection_code for collection in catalogue.collections],
+        "domain": [domain.domain_code for domain in catalogue.domains],
+        "indicator": [card.indicator_code for card in catalogue.indicators],
+        "rule": [rule.rule_id for rule in catalogue.rules],
+    }
+    for kind, codes in names.items():
+        yield from (f"{kind} {code} is there {n} times" for code, n in Counter(codes).items() if n > 1)
+    for domain in catalogue.domains:
+        if domain.collection_code not in names["collection"]:
+            yield f"domain {domain.domain_code}: collection {domain.collection_code} is not in collections.csv"
+    for rule in catalogue.rules:
+        if rule.engine != "sql" and rule.expression and rule.indicator_code:
+            yield f"rule {rule.rule_id}: only a rule of engine sql is asked about an indicator"
+
+
+def _card_problems(catalogue: Catalogue, card: Card) -> Iterator[str]:
+    name = f"card {card.indicator_code}"
+    if (card.aggregation == "recompute") != card.is_derived:
+        yield f"{name}: aggregation is 'recompute' exactly where there is a formula"
+    weight = card.aggregation.partition(":")[2]
+    if weight and weight not in catalogue.by_code:
+        yield f"{name}: its weight {weight} is not in the catalogue"
+    if card.valid_to is not None and card.valid_to < card.valid_from:
+        yield f"{name}: valid_to {card.valid_to} is before valid_from {card.valid_from}"
+    if card.is_derived and card.is_prefilled:
+        yield f"{name}: a derived indicator is computed, so no register fills it in"
+
+
+def _formula_problems(catalogue: Catalogue) -> Iterator[str]:
+    formulas = parse_formulas(catalogue)
+    for code in formulas:
+        card = catalogue.by_code[code]
+        for sex in card.sexes:
+            expression = resolve_formula(catalogue, formulas, code, sex)
+            if max(map(abs, exponents(expression))) > _WIDEST_EXPONENT:
+                yield f"card {code}: its formula could leave the range of numbers; divide it into smaller ones"
+            for reference in references(expression):
+                source = catalogue.by_code[reference.indicator_code]
+                if _STRICTNESS[source.conf_status] > _STRICTNESS[card.conf_status]:
+                    yield (
+                        f"card {code}: it is {card.conf_status}, but {source.indicator_code} in its formula is "
+                        f"{source.conf_status}; a figure is at least as secret as what it is made of"
+                    )

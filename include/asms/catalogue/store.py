@@ -1,0 +1,111 @@
+"""Store the catalogue in the warehouse: ``catalogue.*`` is replaced as a whole, ``quality.rule`` is brought up to it."""
+
+import logging
+from dataclasses import asdict, astuple, dataclass, fields
+
+import psycopg
+
+from asms.catalogue.cards import Catalogue, CatalogueError, Rule, content_hash
+from asms.catalogue.check import check_catalogue
+from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, Input, compile_catalogue
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.copy import copy_rows
+
+_STORE_LOCK = 0x41534D43
+_log = logging.getLogger(__name__)
+
+_INDICATOR_COLUMNS = (
+    "indicator_code", "version", "collection_code", "domain_code", "name_uk", "name_en", "definition_uk", "unit_measure",
+    "unit_mult", "decimals", "indicator_type", "is_derived", "is_sex_split", "aggregation", "formula", "conf_status",
+    "is_prefilled", "valid_from", "valid_to",
+)  # fmt: skip
+
+_UPSERT_RULE = """
+insert into quality.rule (
+    rule_id, engine, level, severity, title_uk, title_en, remedy_uk, remedy_en, owner, expression, compiled_sql, is_active
+)
+values (
+    %(rule_id)s, %(engine)s, %(level)s, %(severity)s, %(title_uk)s, %(title_en)s, %(remedy_uk)s, %(remedy_en)s, %(owner)s,
+    %(expression)s, %(compiled_sql)s, true
+)
+on conflict (rule_id) do update set
+    engine = excluded.engine, level = excluded.level, severity = excluded.severity,
+    title_uk = excluded.title_uk, title_en = excluded.title_en,
+    remedy_uk = excluded.remedy_uk, remedy_en = excluded.remedy_en,
+    owner = excluded.owner, expression = excluded.expression, compiled_sql = excluded.compiled_sql, is_active = true
+"""
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """What the warehouse holds now. ``changed`` is false when it had held exactly this before."""
+
+    catalogue_version: str
+    rule_version: str
+    changed: bool
+
+
+def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion:
+    """Check, compile and store ``catalogue`` in one transaction, as role loader; equal content changes nothing.
+
+    Rules that are in the files no more stay as lines (findings point at them) but are no longer active.
+
+    Raises:
+        CatalogueError: ``check_catalogue`` found problems; they are all in the message.
+    """
+    problems = check_catalogue(catalogue)
+    if problems:
+        raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
+    compiled = compile_catalogue(catalogue)
+    rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], asdict(compiled)])
+    version = (catalogue.catalogue_version, rule_version)
+    with warehouse.connect("loader") as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (_STORE_LOCK,))
+        if connection.execute("select catalogue_version, rule_version from catalogue.version").fetchone() == version:
+            return StoredVersion(*version, changed=False)
+        _replace_catalogue(connection, catalogue, compiled)
+        _bring_up_rules(connection, catalogue.rules, compiled)
+        connection.execute("insert into catalogue.version (catalogue_version, rule_version) values (%s, %s)", version)
+    _log.info(
+        "stored catalogue %s: %d indicators, %d formulas; rules %s: %d",
+        version[0], len(catalogue.indicators), len(compiled.formulas), version[1], len(catalogue.rules),
+    )  # fmt: skip
+    return StoredVersion(*version, changed=True)
+
+
+def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, compiled: Compiled) -> None:
+    connection.execute(
+        "delete from catalogue.compiled_rule; delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
+        "delete from catalogue.indicator; delete from catalogue.domain; delete from catalogue.collection;"
+        "delete from catalogue.version"
+    )
+    for table, entries in (("collection", catalogue.collections), ("domain", catalogue.domains)):
+        columns = list(type(entries[0]).model_fields)
+        copy_rows(connection, f"catalogue.{table}", columns, [tuple(entry.model_dump().values()) for entry in entries])
+    copy_rows(
+        connection,
+        "catalogue.indicator",
+        _INDICATOR_COLUMNS,
+        [[getattr(card, column) for column in _INDICATOR_COLUMNS] for card in catalogue.indicators],
+    )
+    inputs = [(slot, *astuple(place)) for slot, place in enumerate(compiled.inputs, 1)]
+    copy_rows(connection, "catalogue.formula_input", ["slot", *_names(Input)], inputs)
+    copy_rows(connection, "catalogue.compiled_formula", _names(CompiledFormula), map(astuple, compiled.formulas))
+    copy_rows(connection, "catalogue.compiled_rule", _names(CompiledRule), map(astuple, compiled.rules))
+
+
+def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], compiled: Compiled) -> None:
+    """Write all ``rules``; those of the engines that only our files describe and that are gone are set inactive."""
+    checks: dict[str, str] = {}
+    for compiled_rule in compiled.rules:
+        checks.setdefault(compiled_rule.rule_id, compiled_rule.check_sql)
+    lines = [{**rule.model_dump(), "compiled_sql": checks.get(rule.rule_id)} for rule in rules]
+    connection.cursor().executemany(_UPSERT_RULE, lines)
+    connection.execute(
+        "update quality.rule set is_active = false where engine in ('reader', 'sql') and not rule_id = any(%s)",
+        ([rule.rule_id for rule in rules],),
+    )
+
+
+def _names(kind: type[Input] | type[CompiledFormula] | type[CompiledRule]) -> list[str]:
+    return [field.name for field in fields(kind)]

@@ -1,13 +1,13 @@
 """What every task has: an owner, retries for errors that pass, tags of its DAG. Tested over all DAGs."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
+import pendulum
 from airflow.sdk import Context, ExceptionRetryPolicy, Param, RetryAction, RetryDecision, RetryPolicy, RetryRule
 
-KYIV = ZoneInfo("Europe/Kyiv")
-START_DATE = datetime(2026, 1, 1, tzinfo=KYIV)
+KYIV = "Europe/Kyiv"
+START_DATE = pendulum.datetime(2026, 1, 1, tz=KYIV)
 OWNER = "asms"
 TAG = "asms"
 

@@ -1,0 +1,50 @@
+{#-
+    Typing of what people write into number cells. Pure expressions: whatever the text is, none of them raises an error.
+-#}
+
+{#- The text with every kind of blank made one blank, ends trimmed, and the typographic minus made a hyphen. -#}
+{% macro clean_text(column) -%}
+    btrim(regexp_replace(
+        translate({{ column }}, U&'\00A0\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\202F\205F\3000\FEFF\2060\2212\2010\2011', {{ "'" ~ (' ' * 18) ~ "---'" }}),
+        '\s+', ' ', 'g'
+    ))
+{%- endmacro %}
+
+{#-
+    The number that cleaned text writes, in the spelling that PostgreSQL casts; NULL when it writes none, or could be read in
+    two ways ('1.234,5'). Thousands may be parted by blanks, the decimal sign is a comma or a point.
+-#}
+{% macro number_text(cleaned) -%}
+    case
+        when {{ cleaned }} ~ '^[+-]? ?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?$'
+            then replace(replace({{ cleaned }}, ' ', ''), ',', '.')
+        when {{ cleaned }} ~ '^[+-]? ?[0-9]{1,3}( [0-9]{3})+([.,][0-9]+)?$'
+            then replace(replace({{ cleaned }}, ' ', ''), ',', '.')
+    end
+{%- endmacro %}
+
+{#- Whether number text may be cast to numeric: numeric itself ends at 131,072 digits, and no figure of a hromada has 60. -#}
+{% macro is_castable(number_text) -%}
+    (length({{ number_text }}) <= 60 and {{ number_text }} !~ '[eE][+-]?[0-9]{4}')
+{%- endmacro %}
+
+{#- An amount of money as the open budget writes it; NULL when it is none, or is beyond numeric(18, 2). -#}
+{% macro amount(column) -%}
+    case
+        when {{ column }} ~ '^ *[+-]?[0-9]{1,18}([.,][0-9]{1,10})?([eE][+]?[0-9]{1,2})? *$'
+            then
+                case
+                    when abs(replace(btrim({{ column }}), ',', '.')::numeric) < 1e16
+                        then replace(btrim({{ column }}), ',', '.')::numeric(18, 2)
+                end
+    end
+{%- endmacro %}
+
+{#- A name for comparing: apostrophes, hyphens, blanks and case do not tell names apart, nor do Latin look-alikes. -#}
+{% macro fold_name(column) -%}
+    translate(
+        lower({{ clean_text(column) }}),
+        'abcehikmoptxy''’ʼ‘`′"- _',
+        'авсенікмортху'
+    )
+{%- endmacro %}

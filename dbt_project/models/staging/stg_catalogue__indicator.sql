@@ -1,0 +1,21 @@
+select
+    indicator_code,
+    version,
+    collection_code,
+    domain_code,
+    name_uk,
+    name_en,
+    definition_uk,
+    unit_measure,
+    unit_mult,
+    decimals,
+    indicator_type,
+    is_derived,
+    is_sex_split,
+    aggregation,
+    formula,
+    conf_status,
+    is_prefilled,
+    valid_from,
+    valid_to
+from {{ source('catalogue', 'indicator') }}

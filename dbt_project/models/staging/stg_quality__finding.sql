@@ -1,0 +1,13 @@
+select
+    finding_id,
+    rule_id,
+    severity,
+    dataset,
+    submission_id,
+    collection_code,
+    municipality_code,
+    time_period,
+    indicator_code,
+    sex
+from {{ source('quality', 'finding') }}
+where is_open

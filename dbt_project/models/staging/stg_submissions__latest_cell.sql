@@ -1,0 +1,131 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        on_schema_change='fail',
+        indexes=[
+            {
+                'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
+                'unique': true,
+            },
+        ],
+    )
+}}
+
+with
+
+cells as (
+
+    select cell.*
+    from {{ ref('stg_submissions__cell') }} as cell
+    where {{ only_changed_keys('cell') }}
+
+),
+
+deliveries as (
+
+    select * from {{ ref('stg_submissions__delivery') }}
+
+),
+
+-- a code that stands twice in a return with one answer is one answer; a blank beside a value is none
+answers as (
+
+    select distinct on (submission_id, indicator_code, sex)
+        *,
+        concat_ws(
+            '|', obs_value, obs_status, status_reason, broken_rule_id, case when obs_status = 'M_Q' then value_text end
+        ) as answer
+    from cells
+    order by submission_id, indicator_code, sex, coalesce(status_reason, '') = 'blank', sheet, cell
+
+),
+
+-- arrivals of one batch have no order among them
+delivered as (
+
+    select
+        answers.collection_code,
+        answers.municipality_code,
+        answers.time_period,
+        answers.indicator_code,
+        answers.sex,
+        answers.value_text,
+        answers.value_type,
+        answers.obs_value,
+        answers.obs_status,
+        answers.status_reason,
+        answers.broken_rule_id,
+        answers.submission_id,
+        answers.sheet,
+        answers.cell,
+        answers.answer,
+        answers.is_sample,
+        deliveries.load_id,
+        deliveries.batch_no,
+        min(answers.answer) over batch != max(answers.answer) over batch as is_contradicted,
+        row_number() over (batch order by answers.submission_id, deliveries.load_id) as place
+    from answers
+    inner join deliveries on answers.submission_id = deliveries.submission_id
+    window
+        batch as (
+            partition by
+                answers.collection_code,
+                answers.municipality_code,
+                answers.time_period,
+                answers.indicator_code,
+                answers.sex,
+                deliveries.batch_no
+        )
+
+),
+
+batches as (
+
+    select
+        *,
+        first_value(is_contradicted)
+            over (partition by {{ cell_key() }} order by batch_no desc)
+        as is_conflict,
+        lag(answer) over (partition by {{ cell_key() }}, is_contradicted order by batch_no) as answer_before
+    from delivered
+    where place = 1
+
+),
+
+-- the answer in force is dated from the first batch of its unbroken run; contradicting batches answer nothing
+standing as (
+
+    select distinct on ({{ cell_key() }}) *
+    from batches
+    where is_contradicted or answer is distinct from answer_before
+    order by {{ cell_key() }}, is_contradicted, batch_no desc
+
+),
+
+final as (
+
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        indicator_code,
+        sex,
+        value_text,
+        value_type,
+        case when not is_contradicted then obs_value end as obs_value,
+        case when is_contradicted then 'M_Q' else obs_status end as obs_status,
+        case when is_contradicted then 'conflict' else status_reason end as status_reason,
+        broken_rule_id,
+        is_conflict,
+        submission_id,
+        sheet,
+        cell,
+        load_id,
+        batch_no,
+        is_sample
+    from standing
+
+)
+
+select * from final

@@ -1,0 +1,7 @@
+select
+    collection_code,
+    municipality_code,
+    time_period,
+    bool_or(is_sample) as is_sample
+from {{ ref('stg_submissions__delivery') }}
+group by collection_code, municipality_code, time_period

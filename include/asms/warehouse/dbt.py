@@ -1,0 +1,219 @@
+"""dbt, run in this process: parse, one build per layer, and what became of each node.
+
+What belongs: how dbt is called and how its results are kept. What does not: SQL of models (``dbt_project/``), verdicts on a
+load (``asms.quality``).
+"""
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from psycopg import pq
+
+from asms.paths import DBT_DIR
+from asms.warehouse.connection import Warehouse
+
+logger = logging.getLogger(__name__)
+
+Layer = Literal["staging", "indicators", "marts"]
+
+_SELECTION: dict[Layer, tuple[str, ...]] = {
+    "staging": ("path:seeds", "path:models/staging"),
+    "indicators": ("path:models/indicators",),
+    "marts": ("path:models/marts",),
+}
+_SEVERITY = {"error": "critical", "fail": "critical", "warn": "warning"}
+_PROFILE_KEYS = ("host", "port", "dbname", "user", "password")
+# What was parsed in this process, good while no file of the project changes: parsing costs more than building a layer.
+_manifests: dict[tuple[str, str, int], Any] = {}
+
+
+class DbtError(RuntimeError):
+    """dbt could not do what it was asked: a node did not run, or the project does not parse. Names the nodes and reasons."""
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """What became of one layer. ``failed_nodes`` are failed tests, by dbt's unique id; warnings are among them."""
+
+    layer: Layer
+    ok_count: int
+    failed_nodes: tuple[str, ...]
+    seconds: float
+
+
+def build_layer(warehouse: Warehouse, layer: Layer, build_id: int, is_full: bool, *, target_path: Path) -> LayerResult:
+    """Build the models (and seeds) of ``layer``, then run its tests; keep the results of the nodes.
+
+    Incremental models redo the keys of ``ops.changed_key``, or everything when ``is_full``. Tests run after all models
+    stand, so that a failed test leaves no half layer. Rows of ``ops.dbt_node_run`` and, for tests that failed,
+    ``quality.gate_result`` replace those of an earlier try of the same build. ``target_path`` is kept between runs.
+
+    Raises:
+        DbtError: a model or seed could not be built, or a test could not be run.
+    """
+    started = time.monotonic()
+    selection = ["--select", *_SELECTION[layer], "--indirect-selection", "buildable"]
+    results = invoke(
+        ["build", *selection, "--exclude-resource-type", "test", "unit_test", *(["--full-refresh"] if is_full else [])],
+        warehouse=warehouse,
+        target_path=target_path,
+    )
+    broken = [result for result in results if result.status not in ("success", "no-op")]
+    if not broken:
+        tests = invoke(
+            ["test", *selection, "--exclude-resource-type", "unit_test"], warehouse=warehouse, target_path=target_path
+        )
+        broken = [result for result in tests if result.status in ("error", "skipped", "runtime error")]
+        results += tests
+    _store_results(warehouse, layer, build_id, results)
+    if broken:
+        raise DbtError(f"dbt layer {layer}: " + "; ".join(f"{_name(r)}: {r.status}: {r.message}" for r in broken))
+    failed = tuple(sorted(str(r.node.unique_id) for r in results if r.status in ("fail", "warn")))
+    outcome = LayerResult(layer, len(results) - len(failed), failed, time.monotonic() - started)
+    logger.info("dbt %s: %d nodes ok, %d tests failed, %.1f s", layer, outcome.ok_count, len(failed), outcome.seconds)
+    return outcome
+
+
+def parse(target_path: Path) -> Path:
+    """Parse the project with deprecations as errors; no database is needed. Return the path of the manifest.
+
+    Raises:
+        DbtError: the project does not parse, or uses something deprecated.
+    """
+    _run(["--warn-error-options", '{"error": ["Deprecations"]}', "parse", "--no-partial-parse"], None, target_path)
+    return target_path / "manifest.json"
+
+
+def invoke(arguments: Sequence[str], *, warehouse: Warehouse, target_path: Path) -> list[Any]:
+    """Run one dbt command on ``warehouse`` and return dbt's results of its nodes. A failed test is a result, not an error.
+
+    Raises:
+        DbtError: the command itself failed.
+    """
+    key = (str(target_path), warehouse.database, _newest_change())
+    if key not in _manifests:
+        _manifests.clear()
+        _manifests[key] = _run(["parse"], warehouse, target_path).result
+    outcome = _run(arguments, warehouse, target_path, _manifests[key])
+    results = list(getattr(outcome.result, "results", ()))
+    if not outcome.success and not results:
+        raise DbtError(f"dbt {' '.join(arguments)} failed; see {target_path / 'logs' / 'dbt.log'}")
+    return results
+
+
+def _run(arguments: Sequence[str], warehouse: Warehouse | None, target_path: Path, manifest: Any = None) -> Any:
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - takes 2 s; only those who run dbt pay it
+
+    flags = [
+        "--no-use-colors",
+        "--no-send-anonymous-usage-stats",
+        "--no-version-check",
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+    ]
+    options = [
+        "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR), "--target-path", str(target_path),
+        "--log-path", str(target_path / "logs"),
+        # names of relations hold the database's: what was parsed for another one must not be taken up
+        "--vars", f"{{warehouse_database: {warehouse.database if warehouse else 'none'}}}",
+    ]  # fmt: skip
+    with _credentials(warehouse):
+        outcome = dbtRunner(manifest=manifest).invoke([*flags, *arguments, *options])
+    if outcome.exception is not None:
+        raise DbtError(f"dbt {' '.join(arguments)}: {outcome.exception}") from outcome.exception
+    return outcome
+
+
+def _newest_change() -> int:
+    return max(file.stat().st_mtime_ns for file in DBT_DIR.rglob("*") if file.is_file())
+
+
+@contextmanager
+def _credentials(warehouse: Warehouse | None) -> Iterator[None]:
+    """Set the variables that profiles.yml and libpq read, and put the environment back afterwards."""
+    params = warehouse.params("transformer") if warehouse else dict.fromkeys(_PROFILE_KEYS, "0")
+    values = {
+        "ASMS_DBT_HOST": params["host"],
+        "ASMS_DBT_PORT": params["port"],
+        "ASMS_DBT_DATABASE": params["dbname"],
+        "ASMS_DBT_USER": params["user"],
+        "DBT_ENV_SECRET_ASMS_PASSWORD": params["password"],
+        "DO_NOT_TRACK": "1",
+    }
+    # what else an external server's DSN says (sslmode, …) has no place in the profile, but libpq reads it from here
+    for option in pq.Conninfo.get_defaults():
+        keyword = option.keyword.decode()
+        if option.envvar and keyword in params and keyword not in _PROFILE_KEYS:
+            values[option.envvar.decode()] = params[keyword]
+    environ = os.environ  # noqa: TID251 - dbt takes a profile's secrets from the environment and from nowhere else
+    before = {name: environ.get(name) for name in values}
+    environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                environ.pop(name, None)
+            else:
+                environ[name] = value
+
+
+def _store_results(warehouse: Warehouse, layer: Layer, build_id: int, results: Sequence[Any]) -> None:
+    runs = [
+        (
+            build_id, layer, r.node.unique_id, str(r.node.resource_type), str(r.status), r.failures, r.execution_time, r.message,
+        )
+        for r in results
+    ]  # fmt: skip
+    failures = [_gate_row(layer, build_id, r) for r in results if r.status in ("fail", "warn", "error") and _is_test(r)]
+    with warehouse.connect("gate") as connection, connection.cursor() as cursor:
+        cursor.execute("delete from ops.dbt_node_run where build_id = %s and layer = %s", (build_id, layer))
+        cursor.executemany(
+            "insert into ops.dbt_node_run (build_id, layer, node_id, resource_type, status, failures, seconds, message) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            runs,
+        )
+        cursor.execute(
+            "delete from quality.gate_result where build_id = %s and gate = %s and engine = 'dbt'", (build_id, layer)
+        )
+        cursor.executemany(
+            "insert into quality.gate_result (build_id, gate, engine, dataset, check_id, severity, success, "
+            "unexpected_count, failing_rows_sql, message_uk, message_en, owner) "
+            "values (%s, %s, 'dbt', %s, %s, %s, false, %s, %s, %s, %s, %s)",
+            failures,
+        )
+
+
+def _gate_row(layer: Layer, build_id: int, result: Any) -> tuple[object, ...]:
+    node = result.node
+    description_uk, _, description_en = str(node.description or "").partition(" / ")
+    count = result.failures if result.failures is not None else "?"
+    return (
+        build_id, layer, _dataset(node), node.unique_id, _SEVERITY[str(result.status)], result.failures,
+        getattr(node, "compiled_code", None),
+        f"Перевірка dbt «{node.name}» знайшла рядків: {count}. {description_uk}".strip(),
+        f"dbt test “{node.name}” found {count} rows. {description_en}".strip(),
+        str(node.config.meta.get("owner", "data-engineering")),
+    )  # fmt: skip
+
+
+def _dataset(node: Any) -> str:
+    """The table that a test asks about: 'staging.stg_katottg__unit'."""
+    tested = getattr(node, "attached_node", None) or next(iter(node.depends_on.nodes), node.unique_id)
+    return str(tested).rsplit(".", 1)[-1]
+
+
+def _is_test(result: Any) -> bool:
+    return str(result.node.resource_type) == "test"
+
+
+def _name(result: Any) -> str:
+    return str(result.node.name)

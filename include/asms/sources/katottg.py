@@ -14,7 +14,7 @@ import python_calamine
 
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult
-from asms.sources.ledger import Feed, Store, book, next_batch, record_status
+from asms.sources.ledger import Feed, Reading, Store, book, next_batch, record_status
 from asms.warehouse.connection import Warehouse
 
 logger = logging.getLogger(__name__)
@@ -50,19 +50,19 @@ def fetch_katottg(warehouse: Warehouse, settings: Settings, store: Store, workbo
     """
     try:
         data = (workbook or _packaged_workbook()).read_bytes()
-        rows = read_units(data)
+        with warehouse.connect("loader", autocommit=True) as connection:
+            booking = book(
+                connection, FEED, _PATH, data, lambda: Reading(read_units(data)),
+                store=store, batch_no=next_batch(connection, FEED.source), is_sample=settings.is_sample,
+            )  # fmt: skip
     except (SourceError, OSError) as error:
         message = f"КАТОТТГ не завантажено / the codifier was not loaded: {error}"
         record_status(warehouse, SourceResult(FEED.source, False, 0, 0, 1, 0, message))
         raise SourceError(message) from error
-    with warehouse.connect("loader", autocommit=True) as connection:
-        booking = book(
-            connection, FEED, _PATH, data, lambda: rows,
-            store=store, batch_no=next_batch(connection, FEED.source), is_sample=settings.is_sample,
-        )  # fmt: skip
+    is_new = booking.outcome == "new"
     result = SourceResult(
-        FEED.source, True, int(booking.is_new), int(not booking.is_new), 0, booking.row_count,
-        f"{booking.row_count} units, {'new' if booking.is_new else 'unchanged'}",
+        FEED.source, True, int(is_new), int(not is_new), 0, booking.row_count,
+        f"{booking.row_count} units, {booking.outcome}",
     )  # fmt: skip
     record_status(warehouse, result)
     logger.info("katottg: %s", result.message)

@@ -6,6 +6,7 @@ What belongs: ids, the no-op on unchanged bytes, the status row. What does not: 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import psycopg
 
@@ -35,11 +36,18 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Booking:
-    """What booking one answer did; ``row_count`` is that of the load in force."""
+class Reading:
+    """What a reader cut out of one answer: rows in the order of ``Feed.columns``, and findings without load or delivery."""
 
-    load_id: str
-    is_new: bool
+    rows: Iterable[Sequence[object]]
+    findings: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True)
+class Booking:
+    """What booking one answer did; ``row_count`` is that of the load in force (0 when there was nothing to book)."""
+
+    outcome: Literal["new", "unchanged", "nothing"]
     row_count: int
 
 
@@ -51,20 +59,20 @@ def next_batch(connection: psycopg.Connection, source: str) -> int:
     return int(row[0]) if row else 1
 
 
-def standing_load(connection: psycopg.Connection, feed: Feed, path: str) -> tuple[str, int] | None:
-    """(sha256, row count) of the last arrival on ``path`` that was loaded; None when there is none."""
+def standing_load(connection: psycopg.Connection, feed: Feed, path: str) -> str | None:
+    """``load_id`` of the last arrival on ``path`` that was loaded; None when there is none."""
     row = connection.execute(
         """
-        select delivery.sha256, load.row_count
+        select load.load_id
         from raw.delivery as delivery
         inner join ops.load as load on load.delivery_id = delivery.delivery_id and load.status = 'loaded'
         where delivery.channel = %s and delivery.path = %s
-        order by delivery.path_seq desc
+        order by delivery.path_seq desc, load.loaded_at desc
         limit 1
         """,
         (feed.channel, path),
     ).fetchone()
-    return (str(row[0]), int(row[1])) if row else None
+    return str(row[0]) if row else None
 
 
 def book(  # noqa: PLR0913 - one booking is one sentence, and its parts are named
@@ -72,25 +80,33 @@ def book(  # noqa: PLR0913 - one booking is one sentence, and its parts are name
     feed: Feed,
     path: str,
     data: bytes,
-    rows: Callable[[], Iterable[Sequence[object]]],
+    read: Callable[[], Reading | None],
     *,
     store: Store,
     batch_no: int,
     is_sample: bool,
-    findings: Iterable[Finding] = (),
     force: bool = False,
 ) -> Booking:
     """Land ``data`` and book it as an arrival on ``path`` with its rows, in one transaction of its own.
 
-    ``connection`` is in autocommit mode. Bytes equal to the last arrival on the path are a no-op (``rows`` is not
-    called), unless this reader version has not read them yet, or ``force`` books them as a new arrival.
+    ``connection`` is in autocommit mode. Bytes equal to the last arrival on the path are a no-op (``read`` is not
+    called), unless this reader version has not read them yet, or ``force`` books them as a new arrival. Nothing is booked
+    when ``read`` raises, or returns None (there is nothing in the answer).
     """
     digest = hashlib.sha256(data).hexdigest()
     with connection.transaction():
-        delivery_id, path_seq, last_digest = _last_arrival(connection, feed, path)
-        if digest != last_digest or force:
-            path_seq += 1
-            delivery_id = _digest(feed.channel, path, str(path_seq), digest)[:32]
+        last = _last_arrival(connection, feed, path)
+        is_new_arrival = force or last is None or last.sha256 != digest
+        path_seq = (last.path_seq if last else 0) + is_new_arrival
+        delivery_id = _digest(feed.channel, path, str(path_seq), digest)[:32]
+        load_id = f"{feed.source}-{_digest(delivery_id, feed.reader_version)[:24]}"
+        done = connection.execute("select row_count from ops.load where load_id = %s", (load_id,)).fetchone()
+        if done:
+            return Booking("unchanged", int(done[0]))
+        reading = read()
+        if reading is None:
+            return Booking("nothing", 0)
+        if is_new_arrival:
             store(data)
             connection.execute(
                 """
@@ -100,42 +116,35 @@ def book(  # noqa: PLR0913 - one booking is one sentence, and its parts are name
                 """,
                 (delivery_id, feed.source, feed.channel, path, path_seq, digest, len(data), batch_no, is_sample),
             )
-        load_id = f"{feed.source}-{_digest(delivery_id, feed.reader_version)[:24]}"
-        done = connection.execute("select row_count from ops.load where load_id = %s", (load_id,)).fetchone()
-        if done:
-            return Booking(load_id, is_new=False, row_count=int(done[0]))
-        return Booking(
-            load_id, is_new=True, row_count=_load(connection, feed, load_id, delivery_id, rows, findings, is_sample)
-        )
+        return Booking("new", _load(connection, feed, load_id, delivery_id, reading, is_sample))
 
 
-def _last_arrival(connection: psycopg.Connection, feed: Feed, path: str) -> tuple[str, int, str]:
+@dataclass(frozen=True)
+class _Arrival:
+    path_seq: int
+    sha256: str
+
+
+def _last_arrival(connection: psycopg.Connection, feed: Feed, path: str) -> _Arrival | None:
     row = connection.execute(
-        "select delivery_id, path_seq, sha256 from raw.delivery where channel = %s and path = %s "
-        "order by path_seq desc limit 1",
+        "select path_seq, sha256 from raw.delivery where channel = %s and path = %s order by path_seq desc limit 1",
         (feed.channel, path),
     ).fetchone()
-    return (str(row[0]), int(row[1]), str(row[2])) if row else ("", 0, "")
+    return _Arrival(int(row[0]), str(row[1])) if row else None
 
 
 def _load(
-    connection: psycopg.Connection,
-    feed: Feed,
-    load_id: str,
-    delivery_id: str,
-    rows: Callable[[], Iterable[Sequence[object]]],
-    findings: Iterable[Finding],
-    is_sample: bool,
+    connection: psycopg.Connection, feed: Feed, load_id: str, delivery_id: str, reading: Reading, is_sample: bool
 ) -> int:
     connection.execute(
         "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
         "values (%s, %s, %s, %s, 'loaded', %s)",
         (load_id, feed.source, delivery_id, feed.reader_version, is_sample),
     )
-    row_count = copy_rows(connection, feed.table, ("load_id", *feed.columns), ((load_id, *row) for row in rows()))
+    row_count = copy_rows(connection, feed.table, ("load_id", *feed.columns), ((load_id, *row) for row in reading.rows))
     finding_count = insert_findings(
         connection,
-        (replace(finding, load_id=load_id, delivery_id=delivery_id) for finding in findings),
+        (replace(finding, load_id=load_id, delivery_id=delivery_id) for finding in reading.findings),
         is_sample=is_sample,
     )
     connection.execute(
@@ -156,7 +165,7 @@ def record_status(warehouse: Warehouse, result: SourceResult) -> None:
                 message = excluded.message,
                 checked_at = now(),
                 last_ok_at = coalesce(excluded.last_ok_at, ops.source_status.last_ok_at),
-                row_count = excluded.row_count
+                row_count = case when excluded.is_ok then excluded.row_count else ops.source_status.row_count end
             """,
             result.__dict__,
         )

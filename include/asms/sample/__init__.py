@@ -1,0 +1,6 @@
+"""The shipped sample: real hromadas, invented answers, and the local server that speaks like the open-data services.
+
+What belongs: facts with their sources (``data/hromadas.csv``), figures made from them by a seed, workbooks with the faults
+that people make (``data/faults.yaml``), replaying recorded answers. What does not: anything that a run on real data needs,
+except the replay server. Figures other than the cited facts are invented and say nothing about the places named.
+"""

@@ -1,0 +1,174 @@
+"""Present population by hromada on 1 January 2022, from the statistics service's publication.
+
+The war stopped the series: 2022 is the last year there is. The workbook has one sheet per table; the one whose title speaks
+of hromadas lists oblasts, their raions and their hromadas one below the other, so the headings are carried down to the
+lines. «…» (no data) and «–» (nil) are kept as found: they are different answers.
+"""
+
+import logging
+import re
+import zipfile
+from collections.abc import Sequence
+from io import BytesIO
+
+import httpx
+import python_calamine
+
+from asms.findings import Finding
+from asms.settings import Settings
+from asms.sources import SourceError, SourceResult, TransientSourceError
+from asms.sources.http import Patience, get_bytes, new_client
+from asms.sources.ledger import Feed, Reading, Store, book, next_batch, record_status
+from asms.warehouse.connection import Warehouse
+
+logger = logging.getLogger(__name__)
+
+PUBLICATIONS_PAGE = "https://www.ukrstat.gov.ua/druk/publicat/kat_u/publnasel_u.htm"
+TIME_PERIOD = "2022"
+FEED = Feed(
+    source="population",
+    channel="api:population",
+    reader_version="1",
+    table="raw.population_unit",
+    columns=(
+        "sheet", "row_no", "oblast_text", "raion_text", "name_text", "value_text", "name_en_text", "time_period",
+    ),
+)  # fmt: skip
+_PATH = f"population/{TIME_PERIOD}.xlsx"
+_TITLE = re.compile(r"територіальних\s+громад", re.IGNORECASE)
+_TITLE_WITHIN = 6  # rows at the top of a sheet that may hold its title
+_KINDS = {
+    "country": re.compile(r"Україна"),
+    "oblast": re.compile(r".+ область|Автономна Республіка Крим"),
+    "raion": re.compile(r".+ район"),
+    "hromada": re.compile(r".+ (ТГ|територіальна громада)"),
+    "city": re.compile(r"м\. ?.+"),
+}
+
+Row = tuple[str, int, str | None, str | None, str, str | None, str | None, str]
+
+
+def fetch_population(
+    warehouse: Warehouse,
+    settings: Settings,
+    store: Store,
+    *,
+    client: httpx.Client | None = None,
+    patience: Patience | None = None,
+) -> SourceResult:
+    """Load ``raw.population_unit`` from the workbook at ``settings.population_url``; unchanged bytes are a no-op.
+
+    Raises TransientSourceError when there was no answer, SourceError when the answer is no such workbook or no address is
+    set; ``ops.source_status`` says so first, and what was loaded before stands.
+    """
+    try:
+        data = _download(settings, client, patience)
+        with warehouse.connect("loader", autocommit=True) as connection:
+            booking = book(
+                connection, FEED, _PATH, data, lambda: read_lines(data),
+                store=store, batch_no=next_batch(connection, FEED.source), is_sample=settings.is_sample,
+            )  # fmt: skip
+    except SourceError as error:
+        message = (
+            f"Населення не завантажено; діють попередні дані / population was not loaded, earlier data stands: {error}"
+        )
+        record_status(warehouse, SourceResult(FEED.source, False, 0, 0, 1, 0, message))
+        passes = isinstance(error, TransientSourceError)
+        raise (TransientSourceError if passes else SourceError)(message) from error
+    is_new = booking.outcome == "new"
+    result = SourceResult(
+        FEED.source, True, int(is_new), int(not is_new), 0, booking.row_count,
+        f"{booking.row_count} lines, {booking.outcome}",
+    )  # fmt: skip
+    record_status(warehouse, result)
+    logger.info("population: %s", result.message)
+    return result
+
+
+def read_lines(data: bytes) -> Reading:
+    """Cut the workbook's table of hromadas into rows of raw.population_unit (after ``load_id``), text as found.
+
+    A line of no known kind is kept, with a Finding. Raises SourceError for a workbook without such a table or lines.
+    """
+    try:
+        workbook = python_calamine.CalamineWorkbook.from_filelike(BytesIO(data))
+        sheet, grid = _find_table(workbook)
+    except python_calamine.CalamineError as error:
+        raise SourceError(f"the answer is not a workbook that can be read ({error})") from error
+    rows: list[Row] = []
+    findings: list[Finding] = []
+    headings: dict[str, str | None] = {"oblast": None, "raion": None}
+    for row_no, cells in enumerate(grid, start=1):
+        name, value, name_en = (_text(cells, column) for column in range(3))
+        kind = _kind(name)
+        if name is None or (kind is None and value is None):
+            continue  # a title, a blank line
+        if kind in ("country", "oblast", "city"):
+            headings = {"oblast": None, "raion": None}
+        elif kind == "raion":
+            headings["raion"] = None
+        elif kind is None:
+            findings.append(_unknown_kind(sheet, row_no, name))
+        rows.append((sheet, row_no, headings["oblast"], headings["raion"], name, value, name_en, TIME_PERIOD))
+        if kind in headings:
+            headings[kind] = name
+    return Reading(rows, findings)
+
+
+def _download(settings: Settings, client: httpx.Client | None, patience: Patience | None) -> bytes:
+    if not settings.population_url:
+        raise SourceError(
+            "no address is set: find the workbook «Чисельність наявного населення України на 1 січня 2022 року» on "
+            f"{PUBLICATIONS_PAGE} and set ASMS_POPULATION_URL to it (or leave population out of SOURCES)"
+        )
+    own_client = client or new_client()
+    try:
+        return get_bytes(own_client, settings.population_url, check=_check_whole, patience=patience)
+    finally:
+        if client is None:
+            own_client.close()
+
+
+def _check_whole(body: bytes) -> None:
+    """Refuse a workbook that breaks off: a ZIP has its directory at the end."""
+    if body.startswith(b"PK") and not zipfile.is_zipfile(BytesIO(body)):
+        raise TransientSourceError(f"the workbook breaks off after {len(body)} bytes")
+
+
+def _find_table(workbook: python_calamine.CalamineWorkbook) -> tuple[str, Sequence[Sequence[object]]]:
+    for name in workbook.sheet_names:
+        grid = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        title = " ".join(str(cell) for cells in grid[:_TITLE_WITHIN] for cell in cells)
+        if _TITLE.search(title) and any(_kind(_text(cells, 0)) == "hromada" for cells in grid):
+            return name, grid
+    raise SourceError(
+        "no sheet of the answer has «територіальних громад» in its title and hromadas (lines that end in «ТГ») below it: "
+        "the publication has changed"
+    )
+
+
+def _text(cells: Sequence[object], column: int) -> str | None:
+    """A cell as text, as found; None when it is empty. Readers give whole numbers as floats, so the «.0» goes."""
+    value = cells[column] if column < len(cells) else None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if value is not None and str(value).strip() else None
+
+
+def _kind(name: str | None) -> str | None:
+    folded = " ".join((name or "").split())
+    return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(folded)), None)
+
+
+def _unknown_kind(sheet: str, row_no: int, name: str) -> Finding:
+    return Finding(
+        rule_id="POPULATION_LINE_UNREADABLE",
+        dataset="population",
+        message_uk=f"Аркуш {sheet}, рядок {row_no}: «{name}» не схоже на громаду, район, область чи місто",
+        message_en=f"sheet {sheet}, row {row_no}: '{name}' looks like no hromada, raion, oblast or city",
+        time_period=TIME_PERIOD,
+        file_name=_PATH,
+        sheet=sheet,
+        cell=f"A{row_no}",
+        value_found=name,
+    )

@@ -1,0 +1,92 @@
+"""The population table travels whole, headings carried down, marks kept as found."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from asms.intake.landing import LandingStore
+from asms.sample.server import POPULATION_PATH, Fault, Reply, serve
+from asms.settings import Settings
+from asms.sources import SourceError, SourceResult, TransientSourceError
+from asms.sources.http import Patience
+from asms.sources.population import fetch_population
+from asms.warehouse.connection import Warehouse
+
+IMPATIENT = Patience(tries=2, sleep=lambda _: None)
+
+
+def _fetch(
+    warehouse: Warehouse, settings: Settings, replay: Path | None = None, fault: Fault | None = None
+) -> SourceResult:
+    with serve(replay, fault=fault) as server:
+        pointed = settings.model_copy(update={"population_url": server.population_url})
+        return fetch_population(warehouse, pointed, LandingStore(settings.landing).put, patience=IMPATIENT)
+
+
+def _lines(warehouse: Warehouse, condition: str) -> list[tuple[object, ...]]:
+    with warehouse.connect("gate") as connection:
+        return connection.execute(
+            f"select oblast_text, raion_text, name_text, value_text from raw.population_unit where {condition} order by row_no"  # type: ignore[arg-type]
+        ).fetchall()
+
+
+def test_the_sample_is_loaded_once(warehouse: Warehouse, settings: Settings) -> None:
+    first = _fetch(warehouse, settings)
+    second = _fetch(warehouse, settings)
+    assert (first.new_loads, second.new_loads, second.unchanged_loads) == (1, 0, 1)
+    assert first.row_count == second.row_count
+    assert _lines(warehouse, "name_text like 'Агрономічна%'") == [
+        ("Вінницька область", "Вінницький район", "Агрономічна сільська ТГ", "9361")
+    ]
+    assert _lines(warehouse, "name_text ~ '(Київ$|Севастополь|Крим$)'") == [
+        (None, None, "Автономна Республіка Крим", "–"),
+        (None, None, "м. Київ", "2952301"),
+        (None, None, "м. Севастополь (міськрада)", "–"),
+    ]
+
+
+def test_the_real_publication_is_loaded_whole(warehouse: Warehouse, settings: Settings, real_data: Path) -> None:
+    result = _fetch(warehouse, settings, real_data)
+    assert result.row_count == 1623  # country, 24 oblasts and Crimea, 126 raions, 1,469 hromadas, two cities
+    hromadas = _lines(warehouse, "raion_text is not null")
+    assert len(hromadas) == 1469
+    assert sum(int(str(row[3])) for row in hromadas) + 2952301 == 41167335  # with Kyiv, the country's line
+    assert _lines(warehouse, "name_text = 'Україна'") == [(None, None, "Україна", "41167335")]
+    assert [row[3] for row in _lines(warehouse, "name_text ~ '(Київ |Севастополь|Крим$)'")] == ["–", "2952301", "–"]
+    with warehouse.connect("gate") as connection:
+        assert connection.execute("select count(*) from quality.finding").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (lambda _, reply: dataclasses.replace(reply, body=reply.body[:2000]), "breaks off"),
+        (lambda _, __: Reply(body=b"<html>moved</html>", content_type="text/html"), "HTML"),
+        (lambda _, __: Reply(body=b"REP_PERIOD\n"), "not a workbook"),
+        (lambda _, __: Reply(429), "answered 429"),
+    ],
+)
+def test_a_bad_answer_leaves_the_last_good_one(
+    warehouse: Warehouse, settings: Settings, fault: Fault, words: str
+) -> None:
+    count = _fetch(warehouse, settings).row_count
+    with pytest.raises(SourceError, match=words):
+        _fetch(warehouse, settings, fault=fault)
+    assert len(_lines(warehouse, "true")) == count
+    with warehouse.connect("gate") as connection:
+        assert connection.execute("select is_ok, last_ok_at is not null from ops.source_status").fetchone() == (
+            False,
+            True,
+        )
+
+
+def test_without_an_address_it_says_where_to_find_one(warehouse: Warehouse, settings: Settings) -> None:
+    with pytest.raises(SourceError, match="ASMS_POPULATION_URL") as error:
+        fetch_population(warehouse, settings, LandingStore(settings.landing).put)
+    assert not isinstance(error.value, TransientSourceError)
+
+
+def test_the_path_is_that_of_the_server() -> None:
+    with serve() as server:
+        assert server.population_url == server.base_url + POPULATION_PATH

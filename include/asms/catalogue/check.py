@@ -2,10 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from math import log10
+from typing import assert_never
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError
-from asms.catalogue.compile import compile_catalogue, exponents, parse_formulas, resolve_formula
-from asms.catalogue.grammar import references
+from asms.catalogue.compile import compile_catalogue
+from asms.catalogue.expression_sql import LARGEST, SMALLEST
+from asms.catalogue.grammar import Call, Expression, Negation, Number, Operation, Reference, references
+from asms.catalogue.resolve import parse_formulas, resolve_formula
 
 _STRICTNESS = {"free": 0, "suppress_small": 1, "restricted": 2}
 _WIDEST_EXPONENT = 290  # a double reaches 1e308; a wider formula could overflow, which PostgreSQL makes an error
@@ -38,7 +42,7 @@ def _unknown_and_repeated(catalogue: Catalogue) -> Iterator[str]:
         if domain.collection_code not in names["collection"]:
             yield f"domain {domain.domain_code}: collection {domain.collection_code} is not in collections.csv"
     for rule in catalogue.rules:
-        if rule.engine != "sql" and rule.expression and rule.indicator_code:
+        if rule.engine != "sql" and rule.indicator_code:
             yield f"rule {rule.rule_id}: only a rule of engine sql is asked about an indicator"
 
 
@@ -61,7 +65,7 @@ def _formula_problems(catalogue: Catalogue) -> Iterator[str]:
         card = catalogue.by_code[code]
         for sex in card.sexes:
             expression = resolve_formula(catalogue, formulas, code, sex)
-            if max(map(abs, exponents(expression))) > _WIDEST_EXPONENT:
+            if max(map(abs, _exponents(expression))) > _WIDEST_EXPONENT:
                 yield f"card {code}: its formula could leave the range of numbers; divide it into smaller ones"
             for reference in references(expression):
                 source = catalogue.by_code[reference.indicator_code]
@@ -70,3 +74,33 @@ def _formula_problems(catalogue: Catalogue) -> Iterator[str]:
                         f"card {code}: it is {card.conf_status}, but {source.indicator_code} in its formula is "
                         f"{source.conf_status}; a figure is at least as secret as what it is made of"
                     )
+
+
+def _exponents(expression: Expression) -> tuple[float, float]:
+    """Bounds of the decimal exponent of a non-zero result, given the sizes that inputs may have."""
+    match expression:
+        case Number(value):
+            exponent = log10(abs(value)) if value else 0.0
+            return exponent, exponent
+        case Reference():
+            return log10(SMALLEST), log10(LARGEST)
+        case Negation(operand):
+            return _exponents(operand)
+        case Call(_, arguments):
+            return _sum_exponents([_exponents(argument) for argument in arguments])
+        case Operation(operator, left, right):
+            return _operation_exponents(operator, _exponents(left), _exponents(right))
+    assert_never(expression)
+
+
+def _operation_exponents(operator: str, left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+    if operator == "*":
+        return left[0] + right[0], left[1] + right[1]
+    if operator == "/":
+        return left[0] - right[1], left[1] - right[0]
+    return _sum_exponents([left, right])
+
+
+def _sum_exponents(bounds: list[tuple[float, float]]) -> tuple[float, float]:
+    # two numbers that nearly cancel leave no less than one unit in the 16th digit of the smaller
+    return min(low for low, _ in bounds) - 16, max(high for _, high in bounds) + len(bounds)

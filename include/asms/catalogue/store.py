@@ -7,7 +7,8 @@ import psycopg
 
 from asms.catalogue.cards import Catalogue, CatalogueError, Rule, content_hash
 from asms.catalogue.check import check_catalogue
-from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, Input, compile_catalogue
+from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, compile_catalogue
+from asms.catalogue.expression_sql import Input
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
 

@@ -17,6 +17,14 @@ def make_shipped_sample(settings: Settings) -> None:
     make_sample(settings.home / "sample" / "drop", write_template=write_template, catalogue=load_catalogue())
 
 
+def local_server_at(url: str, settings: Settings) -> "LocalServer":
+    """What a local server in another process, at ``url``, has to offer."""
+    from asms.sample.server import LocalServer, Recordings
+
+    recordings = Recordings(settings.replay)
+    return LocalServer(url, recordings.years, recordings.has_budgets, recordings.has_population, [])
+
+
 def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
     """Variables that send the clients of open data to ``server``, for what it has; a setting that is given stands."""
     wanted: dict[str, str] = {}

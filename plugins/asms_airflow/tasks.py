@@ -14,6 +14,7 @@ from asms_airflow.assets import KATOTTG, OPEN_BUDGET, POPULATION, SUBMISSIONS
 if TYPE_CHECKING:
     from asms.quality.suites import Gate
     from asms.sources import SourceResult
+    from asms.warehouse.dbt import Layer
 
 _LOG = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def go_on_if_needed(build: Build) -> Build | None:
 
 
 @task
-def build_layer(layer: str, build: Build) -> Build:
+def build_layer(layer: "Layer", build: Build) -> Build:
     """Build one layer of dbt models with their tests."""
     from asms.warehouse.build import check_build
     from asms.warehouse.dbt import build_layer as run

@@ -38,8 +38,12 @@ def create_airflow_database(warehouse: Warehouse, name: str) -> str:
         _ensure_login(connection, "airflow", warehouse.passwords["airflow"])
         if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
             connection.execute(sql.SQL("create database {} owner airflow").format(sql.Identifier(name)))
-    password = warehouse.passwords["airflow"]
-    return f"postgresql+psycopg://airflow:{password}@{warehouse.host}:{warehouse.port}/{name}"
+    return airflow_url(warehouse, name)
+
+
+def airflow_url(warehouse: Warehouse, name: str) -> str:
+    """SQLAlchemy URL of Airflow's database ``name``, with the password in it: never log it."""
+    return f"postgresql+psycopg://airflow:{warehouse.passwords['airflow']}@{warehouse.host}:{warehouse.port}/{name}"
 
 
 def _create_database(warehouse: Warehouse) -> None:

@@ -31,6 +31,9 @@ MISSING_REASONS = {
 }
 """What the list in the missing-reason column offers, by ``obs_status``."""
 
+NOT_ASKED = "×"
+"""Stands in a cell that is not to be filled in (women, men, of an indicator that is not split). No key types it."""
+
 _SEX_COLUMN = {"T": 4, "F": 5, "M": 6}
 _REASON_COLUMN = 7
 _WIDTHS = (11, 60, 16, 14, 14, 14, 28, 40)
@@ -131,7 +134,7 @@ def _write_question(
     for sex, column in _SEX_COLUMN.items():
         answer = answers.get((row.code, sex))
         if sex != "T" and not row.is_sex_split:
-            sheet.cell(row_no, column).fill = _GREY
+            _put(sheet, row_no, column, NOT_ASKED).fill = _GREY
         if answer is not None:
             _put(sheet, row_no, column, answer.value)
             for offset, note in enumerate((answer.reason, answer.remark)):

@@ -1,0 +1,179 @@
+"""Form definitions: YAML that tells how to recognise a form and where in it everything stands. A new form is a new file.
+
+``docs/reference`` explains the keys to those who write one; the models here are the exact grammar.
+"""
+
+import importlib.resources
+import re
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+
+class FormError(ValueError):
+    """A form definition cannot be used; the message names the file, the key and what is wrong."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(_Model):
+    """Where a text stands: in a cell, beside a key in column A, in the file's name, in its folder's name, or fixed."""
+
+    sheet: str | int | None = None
+    """Name of the sheet, or its number among the visible ones, from 1."""
+    cell: str | None = Field(default=None, pattern=r"^[A-Z]{1,3}[1-9]\d{0,6}$")
+    key: str | None = None
+    """The text in column A of ``sheet``; the value is in column B."""
+    file_name: bool = False
+    folder: bool = False
+    fixed: str | None = None
+    remove: str | None = None
+    """Regular expression of what to take out of the text."""
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        ways = [self.cell is not None, self.key is not None, self.file_name, self.folder, self.fixed is not None]
+        if sum(ways) != 1:
+            raise ValueError("give exactly one of cell, key, file_name, folder, fixed")
+        if (self.sheet is not None) != (self.cell is not None or self.key is not None):
+            raise ValueError("sheet goes with cell or key, and only with them")
+        return self
+
+    @field_validator("remove")
+    @classmethod
+    def _is_pattern(cls, value: str | None) -> str | None:
+        return _checked_pattern(value)
+
+    @property
+    def name(self) -> str:
+        """The place as people read it."""
+        if self.sheet is not None:
+            return f"{self.sheet}!{self.cell or self.key}"
+        return "file name" if self.file_name else "folder" if self.folder else "the form itself"
+
+
+class Mark(Place):
+    """A place that holds a certain text in every file of this form (letter case and look-alike letters aside)."""
+
+    equals: str
+
+
+class Column(_Model):
+    """A column, by its letter or by the titles that its header may bear."""
+
+    column: str | None = Field(default=None, pattern=r"^[A-Z]{1,3}$")
+    titles: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
+        if (self.column is None) == (not self.titles):
+            raise ValueError("give either column (its letter) or titles")
+        return self
+
+
+class CodeColumn(Column):
+    """The column of indicator codes. Rows whose code does not fit ``pattern`` and that hold no values are headings."""
+
+    pattern: str = ".+"
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_pattern(cls, value: str) -> str:
+        return str(_checked_pattern(value))
+
+
+class ValueColumn(Column):
+    """A column of answers. ``not_asked`` is the mark with which the form says that this cell is not to be filled in."""
+
+    sex: Literal["T", "F", "M"]
+    not_asked: str | None = None
+
+
+class Table(_Model):
+    """Where the answers stand: on the sheets of this name (regular expression) or number, a code a row."""
+
+    sheets: str | int
+    header_within: int = 20
+    """Rows among which the titles are looked for."""
+    first_row: int | None = None
+    """First row of answers; by default the one after the header."""
+    code: CodeColumn
+    values: tuple[ValueColumn, ...] = Field(min_length=1)
+    reason: Column | None = None
+    remark: Column | None = None
+    ends_at: str | None = None
+    """Text in the code column that begins the row after the last answer."""
+
+    @field_validator("sheets")
+    @classmethod
+    def _is_pattern(cls, value: str | int) -> str | int:
+        return value if isinstance(value, int) else str(_checked_pattern(value))
+
+    @model_validator(mode="after")
+    def _begins_somewhere(self) -> Self:
+        if self.first_row is None and not self.code.titles:
+            raise ValueError("a table without titles needs first_row")
+        return self
+
+
+class Form(_Model):
+    """One form in one version."""
+
+    form_code: str
+    form_version: str
+    collection_code: str
+    name_uk: str
+    name_en: str
+    recognise: tuple[Mark, ...] = Field(min_length=1)
+    """All must hold. Where several forms fit, the one with more marks is taken."""
+    municipality: tuple[Place, ...] = Field(min_length=1)
+    """The first place that holds a text names the municipality; the others must not contradict it."""
+    region: Place | None = None
+    """Where a text may stand that narrows the municipality's name to an oblast or raion."""
+    time_period: tuple[Place, ...] = Field(min_length=1)
+    """The first place that holds a period names it; the others must agree."""
+    tables: tuple[Table, ...] = Field(min_length=1)
+
+    @property
+    def reader_version(self) -> str:
+        """What ``ops.load`` remembers of how a delivery was read."""
+        return f"{self.form_code}/{self.form_version}"
+
+
+def load_forms(folder: Path | None = None) -> tuple[Form, ...]:
+    """Read every ``*.yaml`` of ``folder`` (the project's own forms unless given), in the order of their names.
+
+    Raises FormError for a file that does not fit, and for two definitions of one form in one version.
+    """
+    source: Traversable = folder or importlib.resources.files("asms.intake").joinpath("forms")
+    files = sorted((file for file in source.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    forms: dict[str, Form] = {}
+    for file in files:
+        form = _read_form(file)
+        if form.reader_version in forms:
+            raise FormError(f"{file.name}: form {form.form_code} version {form.form_version} is defined already")
+        forms[form.reader_version] = form
+    return tuple(forms.values())
+
+
+def _read_form(file: Traversable) -> Form:
+    try:
+        return Form.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise FormError(f"{file.name}: this is not YAML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise FormError(f"{file.name}: {problems}") from error
+
+
+def _checked_pattern(value: str | None) -> str | None:
+    try:
+        re.compile(value or "")
+    except re.error as error:
+        raise ValueError(f"this is not a regular expression: {error}") from error
+    return value

@@ -1,0 +1,370 @@
+"""From a workbook and the form definitions to a return: which form it is, whose, of when, and its mapped cells as found."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from openpyxl.utils import column_index_from_string
+from openpyxl.utils.cell import coordinate_from_string
+
+from asms.intake.form_definition import Column, Form, Place, Table
+from asms.intake.problem import ProblemError
+from asms.intake.workbook import CellValue, Sheet, Workbook, address
+
+_LATIN = str.maketrans("АВЕКМНОРСТХІЅЈ", "ABEKMHOPCTXISJ")
+_SAME_LOOK = str.maketrans("abekmhopctxyi", "авекмнорстхуі")
+_PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d(?:-(?:Q[1-4]|0[1-9]|1[0-2]))?)(?!\d)")
+_KEYS_WITHIN = 100
+
+
+class Candidate(Protocol):
+    """A municipality that a text may mean."""
+
+    @property
+    def municipality_code(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+class Resolution(Protocol):
+    """What a gazetteer says of a text: the one municipality it names, or the candidates."""
+
+    @property
+    def municipality_code(self) -> str | None: ...
+    @property
+    def candidates(self) -> Sequence[Candidate]: ...
+
+
+class Resolve(Protocol):
+    """``asms.geography.Gazetteer.resolve``."""
+
+    def __call__(self, text: str, *, region: str | None = None) -> Resolution: ...
+
+
+@dataclass(frozen=True)
+class MappedCell:
+    """A cell that the form maps, as found."""
+
+    sheet: str
+    cell: str
+    indicator_code: str
+    code_text: str
+    sex: str
+    value: CellValue
+    reason_text: str | None
+    remark_text: str | None
+
+
+@dataclass(frozen=True)
+class Return:
+    """A return as read. ``problems`` are what could not be used of it, while the rest stands."""
+
+    form: Form
+    municipality_code: str
+    municipality_text: str
+    time_period: str
+    cells: tuple[MappedCell, ...]
+    problems: tuple[ProblemError, ...]
+
+
+def read_return(data: bytes, path: str, forms: Sequence[Form], resolve: Resolve) -> Return:
+    """Read the workbook ``data`` that arrived under ``path``.
+
+    Raises ProblemError when the file as a whole cannot be used: no workbook, no known form, no municipality or period.
+    """
+    workbook = Workbook(data)
+    form = recognise(workbook, path, forms)
+    municipality_code, text = _find_municipality(workbook, path, form, resolve)
+    time_period = _find_period(workbook, path, form)
+    cells, problems = _read_tables(workbook, form)
+    if problems and not cells:
+        raise problems[0]
+    return Return(form, municipality_code, text, time_period, tuple(cells), tuple(problems))
+
+
+def recognise(workbook: Workbook, path: str, forms: Sequence[Form]) -> Form:
+    """Return the form whose marks all hold. Raises ProblemError FORM_NOT_RECOGNISED, saying what each form lacks."""
+    missing: list[str] = []
+    fitting: list[Form] = []
+    for form in forms:
+        failed = [mark for mark in form.recognise if not _same(_text_at(workbook, path, mark), mark.equals)]
+        if failed:
+            missing.append(f"{form.form_code} {form.form_version}: {failed[0].name} ≠ «{failed[0].equals}»")
+        else:
+            fitting.append(form)
+    if not fitting:
+        sheets = ", ".join(workbook.sheet_names[:10])
+        raise ProblemError(
+            "FORM_NOT_RECOGNISED",
+            f"Книга не схожа на жодну відому форму ({'; '.join(missing)}); аркуші: {sheets}",
+            f"The workbook is none of the known forms ({'; '.join(missing)}); sheets: {sheets}",
+            value_found=sheets,
+        )
+    return max(fitting, key=lambda form: len(form.recognise))
+
+
+def fold_code(text: str) -> str:
+    """Indicator code as the catalogue writes it: Latin capitals, no blanks, full stops: ' теr,001 ' → 'TER.001'."""
+    folded = unicodedata.normalize("NFKC", text).upper().translate(_LATIN)
+    return re.sub(r"\s", "", folded).replace(",", ".").strip(".")
+
+
+def _same(found: str, expected: str) -> bool:
+    return _fold(found) == _fold(expected)
+
+
+def _fold(text: str) -> str:
+    """A title or mark without what people change by accident: case, look-alike letters, blanks, a colon at the end."""
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(_SAME_LOOK)
+    return re.sub(r"\s+", " ", folded).strip(" :.")
+
+
+def _text_at(workbook: Workbook, path: str, place: Place) -> str:
+    """The text at a place; '' when there is none, also when there is no such sheet."""
+    if place.fixed is not None:
+        text = place.fixed
+    elif place.file_name:
+        text = PurePosixPath(path).stem
+    elif place.folder:
+        text = PurePosixPath(path).parent.name
+    else:
+        sheet = _find_sheet(workbook, place.sheet)
+        text = _text_on(sheet, place) if sheet else ""
+    return re.sub(place.remove, "", text, flags=re.IGNORECASE).strip() if place.remove else text
+
+
+def _text_on(sheet: Sheet, place: Place) -> str:
+    if place.cell:
+        letters, row = coordinate_from_string(place.cell)
+        return sheet.text(row, column_index_from_string(letters))
+    for row in range(1, min(sheet.row_count, _KEYS_WITHIN) + 1):
+        if _same(sheet.text(row, 1), place.key or ""):
+            return sheet.text(row, 2)
+    return ""
+
+
+def _find_sheet(workbook: Workbook, which: str | int | None) -> Sheet | None:
+    names = _select_sheets(workbook, re.escape(which) if isinstance(which, str) else which or 0)
+    return workbook.sheet(names[0]) if names else None
+
+
+def _select_sheets(workbook: Workbook, which: str | int) -> list[str]:
+    """Names of the sheets that fit a regular expression, or of the one with this number among the visible."""
+    if isinstance(which, int):
+        return list(workbook.visible_sheet_names[which - 1 : which])
+    return [name for name in workbook.sheet_names if re.fullmatch(which, name.strip())]
+
+
+def _find_municipality(workbook: Workbook, path: str, form: Form, resolve: Resolve) -> tuple[str, str]:
+    """Code of the municipality and the text that names it."""
+    region = _text_at(workbook, path, form.region) if form.region else ""
+    named = [(place, text) for place in form.municipality if (text := _text_at(workbook, path, place))]
+    if not named:
+        places = ", ".join(place.name for place in form.municipality)
+        raise ProblemError(
+            "MUNICIPALITY_NOT_FOUND",
+            f"Не вказано, чий це звіт (шукали: {places})",
+            f"The return does not say whose it is (looked at: {places})",
+        )
+    (place, text), *others = named
+    resolution = resolve(text, region=region or None)
+    if resolution.municipality_code is None:
+        raise _unresolved(place, text, resolution.candidates)
+    for other, other_text in others:
+        meant = resolve(other_text, region=region or None)
+        codes = {candidate.municipality_code for candidate in meant.candidates}
+        if codes and resolution.municipality_code not in codes:
+            raise ProblemError(
+                "MUNICIPALITY_CONTRADICTION",
+                f"У {place.name} названо {_labels(resolution.candidates)}, а в {other.name} — {_labels(meant.candidates)}",
+                f"{place.name} names {_labels(resolution.candidates)}, but {other.name} names {_labels(meant.candidates)}",
+                sheet=str(other.sheet) if isinstance(other.sheet, str) else None,
+                cell=other.cell,
+                value_found=other_text,
+            )
+    return resolution.municipality_code, text
+
+
+def _unresolved(place: Place, text: str, candidates: Sequence[Candidate]) -> ProblemError:
+    if candidates:
+        return ProblemError(
+            "MUNICIPALITY_AMBIGUOUS",
+            f"«{text}» ({place.name}) може бути: {_labels(candidates)}",
+            f"“{text}” ({place.name}) may be: {_labels(candidates)}",
+            value_found=text,
+        )
+    return ProblemError(
+        "MUNICIPALITY_NOT_FOUND",
+        f"«{text}» ({place.name}) немає в кодифікаторі КАТОТТГ серед громад і населених пунктів",
+        f"“{text}” ({place.name}) is no hromada or settlement of the КАТОТТГ codifier",
+        value_found=text,
+    )
+
+
+def _labels(candidates: Sequence[Candidate]) -> str:
+    return "; ".join(candidate.label for candidate in candidates[:10])
+
+
+def _find_period(workbook: Workbook, path: str, form: Form) -> str:
+    found = [
+        (place, match.group(1), text)
+        for place in form.time_period
+        if (match := _PERIOD.search(text := _text_at(workbook, path, place)))
+    ]
+    if not found:
+        places = ", ".join(place.name for place in form.time_period)
+        raise ProblemError(
+            "PERIOD_NOT_FOUND",
+            f"Не вказано, за який рік цей звіт (шукали: {places})",
+            f"The return does not say which year it is for (looked at: {places})",
+        )
+    (first, period, _), *others = found
+    for place, other, text in others:
+        if other != period:
+            raise ProblemError(
+                "PERIOD_CONTRADICTION",
+                f"У {first.name} вказано {period}, а в {place.name} — {other}",
+                f"{first.name} says {period}, but {place.name} says {other}",
+                cell=place.cell,
+                value_found=text,
+            )
+    return period
+
+
+def _read_tables(workbook: Workbook, form: Form) -> tuple[list[MappedCell], list[ProblemError]]:
+    cells: list[MappedCell] = []
+    problems: list[ProblemError] = []
+    for table in form.tables:
+        names = _select_sheets(workbook, table.sheets)
+        if not names:
+            problems.append(
+                ProblemError(
+                    "FORM_SHEET_MISSING",
+                    f"Немає аркуша «{table.sheets}»; у книзі є: {', '.join(workbook.sheet_names[:10])}",
+                    f"There is no sheet “{table.sheets}”; the workbook has: {', '.join(workbook.sheet_names[:10])}",
+                )
+            )
+        for name in names:
+            try:
+                _read_table(workbook.sheet(name), table, cells, problems.append)
+            except ProblemError as problem:
+                problems.append(problem)
+    return cells, problems
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """A table's columns by number, and its first row of answers. A column that is not there is None."""
+
+    first_row: int
+    code: int
+    values: tuple[tuple[int, str, str | None], ...]
+    reason: int | None
+    remark: int | None
+
+
+def _read_table(sheet: Sheet, table: Table, cells: list[MappedCell], report: Callable[[ProblemError], None]) -> None:
+    layout = _find_layout(sheet, table)
+    for row in range(layout.first_row, sheet.row_count + 1):
+        code_text = sheet.value(row, layout.code).text or ""
+        if table.ends_at and _fold(code_text).startswith(_fold(table.ends_at)):
+            return
+        asked = list(_asked_cells(sheet, row, layout))
+        if _is_answer_row(code_text, asked, table):
+            reason, remark = (_note(sheet, row, column) for column in (layout.reason, layout.remark))
+            code = fold_code(code_text)
+            cells.extend(
+                MappedCell(sheet.name, address(row, column), code, code_text, sex, value, reason, remark)
+                for column, sex, value in asked
+            )
+        elif not code_text.strip():
+            _report_uncoded(sheet, row, asked, report)
+
+
+def _asked_cells(sheet: Sheet, row: int, layout: _Layout) -> Iterator[tuple[int, str, CellValue]]:
+    for column, sex, not_asked in layout.values:
+        value = sheet.value(row, column)
+        if not_asked is None or (value.text or "").strip() != not_asked:
+            yield column, sex, value
+
+
+def _is_answer_row(code_text: str, asked: Sequence[tuple[int, str, CellValue]], table: Table) -> bool:
+    if not code_text.strip():
+        return False
+    has_code = re.fullmatch(table.code.pattern, fold_code(code_text)) is not None
+    return has_code or any(value.type != "empty" for _, _, value in asked)
+
+
+def _report_uncoded(
+    sheet: Sheet, row: int, asked: Sequence[tuple[int, str, CellValue]], report: Callable[[ProblemError], None]
+) -> None:
+    for column, _, value in asked:
+        if value.text is not None and value.text.strip():
+            report(
+                ProblemError(
+                    "CODE_ROW_WITHOUT_CODE",
+                    f"У рядку {row} є значення, але немає коду показника",
+                    f"Row {row} has a value but no indicator code",
+                    sheet=sheet.name,
+                    cell=address(row, column),
+                    value_found=value.text,
+                )
+            )
+            return
+
+
+def _note(sheet: Sheet, row: int, column: int | None) -> str | None:
+    return (sheet.text(row, column) or None) if column else None
+
+
+def _find_layout(sheet: Sheet, table: Table) -> _Layout:
+    """Find the columns. Raises ProblemError when the code column or the column of totals cannot be found."""
+    header = _find_header(sheet, table) if table.code.titles else 0
+    code = _find_column(sheet, header, table.code)
+    if code is None:
+        raise ProblemError(
+            "FORM_CODE_COLUMN_MISSING",
+            f"На аркуші немає стовпця з кодами показників «{'», «'.join(table.code.titles)}»",
+            f"The sheet has no column of indicator codes titled “{'”, “'.join(table.code.titles)}”",
+            sheet=sheet.name,
+        )
+    values = []
+    for wanted in table.values:
+        column = _find_column(sheet, header, wanted)
+        if column is not None:
+            values.append((column, wanted.sex, wanted.not_asked))
+        elif wanted.sex == "T":
+            raise ProblemError(
+                "FORM_VALUE_COLUMN_MISSING",
+                f"На аркуші немає стовпця «{'», «'.join(wanted.titles)}» у рядку заголовків {header}",
+                f"The sheet has no column “{'”, “'.join(wanted.titles)}” in its header, row {header}",
+                sheet=sheet.name,
+                cell=address(header, 1),
+            )
+    return _Layout(
+        table.first_row or header + 1,
+        code,
+        tuple(values),
+        _find_column(sheet, header, table.reason) if table.reason else None,
+        _find_column(sheet, header, table.remark) if table.remark else None,
+    )
+
+
+def _find_header(sheet: Sheet, table: Table) -> int:
+    """Row of the header: the first that bears a title of the code column; 0 when there is none."""
+    for row in range(1, min(sheet.row_count, table.header_within) + 1):
+        if _find_column(sheet, row, table.code) is not None:
+            return row
+    return 0
+
+
+def _find_column(sheet: Sheet, header: int, wanted: Column) -> int | None:
+    if wanted.column:
+        return column_index_from_string(wanted.column)
+    titles = {_fold(title) for title in wanted.titles}
+    return next(
+        (column for column in range(1, sheet.column_count + 1) if _fold(sheet.text(header, column)) in titles), None
+    )

@@ -1,0 +1,357 @@
+"""Reading workbooks that strangers send: measured before they are opened, values only, never formulas or macros.
+
+What the library opens is a copy of the XML parts that were unpacked here under a limit, so that sizes that lie, entries
+that overlap and parts that nobody needs never reach it. Values come from calamine; where it gives a blank, the sheet's XML
+tells a formula that was never computed, an error and a truly empty cell apart.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from io import BytesIO
+from math import isfinite
+from typing import Any, Literal
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+import python_calamine
+from openpyxl.utils import column_index_from_string, get_column_letter
+
+from asms.intake.problem import ProblemError
+
+MAX_FILE_BYTES = 50 << 20
+MAX_UNPACKED_BYTES = 100 << 20
+MAX_ENTRIES = 5_000
+MAX_RATIO = 200  # a sheet formatted to its last row packs about 20 to 1; deflate's limit is 1032 to 1
+_RATIO_MATTERS_FROM = 10 << 20
+MAX_SHEET_CELLS = 5_000_000  # the reader keeps a dense grid, so one stray cell in the far corner would cost gigabytes
+
+ValueType = Literal["number", "text", "boolean", "date", "error", "formula_without_value", "empty"]
+
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")
+_ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_WORKBOOK_PART = "xl/workbook.xml"
+_DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_CELL_TAG = re.compile(rb"<(?:\w+:)?c(?:\s([^>]*))?>")
+_CELL_REF = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
+_ROW_TAG = re.compile(rb"<(?:\w+:)?row[\s>]")
+_HIDES_BEHIND_BLANK = re.compile(rb"""<(?:\w+:)?f[\s>/]|\bt\s*=\s*["']e["']""")
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_EXACT_INTEGERS = 1e15
+
+
+@dataclass(frozen=True)
+class CellValue:
+    """A value as found. ``text`` is None when the cell is empty; a formula never computed gives its own text."""
+
+    text: str | None
+    type: ValueType
+
+
+_EMPTY = CellValue(None, "empty")
+
+
+class Sheet:
+    """One sheet's values; rows and columns count from 1."""
+
+    def __init__(self, name: str, grid: Sequence[Sequence[Any]], xml: bytes) -> None:
+        self.name = name
+        self._grid = grid
+        self._xml = xml
+
+    @property
+    def row_count(self) -> int:
+        return len(self._grid)
+
+    @property
+    def column_count(self) -> int:
+        return len(self._grid[0]) if self._grid else 0
+
+    def value(self, row: int, column: int) -> CellValue:
+        """Value of a cell; a cell outside of what the sheet holds is empty."""
+        found = self._at(row, column)
+        if found == "" or (isinstance(found, float) and not isfinite(found)):
+            return self._hidden.get((row, column), _EMPTY)
+        return describe(found)
+
+    def text(self, row: int, column: int) -> str:
+        """What stands in a cell, for finding one's way: without blanks around it, '' when there is nothing."""
+        return (describe(self._at(row, column)).text or "").strip()
+
+    def _at(self, row: int, column: int) -> Any:
+        if 1 <= row <= self.row_count and 1 <= column <= self.column_count:
+            return self._grid[row - 1][column - 1]
+        return ""
+
+    @cached_property
+    def _hidden(self) -> dict[tuple[int, int], CellValue]:
+        """What calamine gives as a blank or as infinity, by row and column. The XML is only walked when it may hold some."""
+        has_infinity = any(isinstance(value, float) and not isfinite(value) for row in self._grid for value in row)
+        return _scan_cells(self._xml) if has_infinity or _HIDES_BEHIND_BLANK.search(self._xml) else {}
+
+
+class Workbook:
+    """A workbook that passed the measuring; sheets are read when asked for."""
+
+    def __init__(self, data: bytes) -> None:
+        """Check and open ``data``.
+
+        Raises ProblemError with the rule that it breaks: FILE_EMPTY, FILE_PASSWORD, FILE_OLD_XLS, FILE_NOT_A_WORKBOOK,
+        FILE_TRUNCATED, FILE_TOO_LARGE_UNPACKED, FILE_UNSAFE_XML.
+        """
+        _check_kind(data)
+        self._parts = _unpack(data)
+        with _library_errors():
+            self._workbook = python_calamine.CalamineWorkbook.from_filelike(BytesIO(_pack(self._parts)))
+            sheets = [
+                sheet
+                for sheet in self._workbook.sheets_metadata
+                if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
+            ]
+        self.sheet_names = tuple(sheet.name for sheet in sheets)
+        self.visible_sheet_names = tuple(
+            sheet.name for sheet in sheets if sheet.visible == python_calamine.SheetVisibleEnum.Visible
+        )
+        self._sheets: dict[str, Sheet] = {}
+
+    def sheet(self, name: str) -> Sheet:
+        """Read one sheet. Raises ProblemError SHEET_TOO_LARGE when a stray cell stretches it beyond all bounds."""
+        if name not in self._sheets:
+            xml = self._parts.get(self._part_names.get(name, ""), b"")
+            _check_extent(name, xml)
+            with _library_errors():
+                grid = self._workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            self._sheets[name] = Sheet(name, grid, xml)
+        return self._sheets[name]
+
+    @cached_property
+    def _part_names(self) -> dict[str, str]:
+        """Name of the XML part of each sheet."""
+        with _library_errors():
+            relations = ElementTree.fromstring(self._parts["xl/_rels/workbook.xml.rels"])  # noqa: S314 - no DTD in it
+            targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
+            tree = ElementTree.fromstring(self._parts[_WORKBOOK_PART])  # noqa: S314 - no DTD in it
+            sheets = [element for element in tree.iter() if element.tag.endswith("}sheet")]
+        names = {sheet.get("name", ""): targets.get(sheet.get(_RELATION), "") for sheet in sheets}
+        return {name: to.lstrip("/") if to.startswith("/") else f"xl/{to}" for name, to in names.items()}
+
+
+def address(row: int, column: int) -> str:
+    """Name of a cell: (17, 4) → 'D17'."""
+    return f"{get_column_letter(column)}{row}"
+
+
+def describe(value: object) -> CellValue:
+    """Text and type of a value as calamine gives it; numbers in their shortest form: 5.0 → '5', 0.1 → '0.1'."""
+    if isinstance(value, bool):
+        return CellValue(str(value).upper(), "boolean")
+    if isinstance(value, int | float):
+        whole = isinstance(value, int) or (value.is_integer() and abs(value) < _EXACT_INTEGERS)
+        return CellValue(str(int(value)) if whole else repr(value), "number")
+    if isinstance(value, datetime):
+        return CellValue(value.isoformat(sep=" "), "date")
+    if isinstance(value, date | time):
+        return CellValue(value.isoformat(), "date")
+    if isinstance(value, timedelta):
+        return CellValue(str(value), "date")
+    return CellValue(str(value), "text") if value != "" else _EMPTY
+
+
+def _check_kind(data: bytes) -> None:
+    if not data:
+        raise ProblemError("FILE_EMPTY", "Файл порожній: 0 байтів", "The file is empty: 0 bytes")
+    if len(data) > MAX_FILE_BYTES:
+        raise ProblemError(
+            "FILE_TOO_LARGE",
+            f"Файл має {len(data) >> 20} МБ; приймаються файли до {MAX_FILE_BYTES >> 20} МБ",
+            f"The file has {len(data) >> 20} MB; files up to {MAX_FILE_BYTES >> 20} MB are taken",
+        )
+    if data.startswith(_OLE):
+        if _ENCRYPTED_STREAM in data:
+            raise ProblemError("FILE_PASSWORD", "Файл захищено паролем", "The file is protected with a password")
+        raise ProblemError(
+            "FILE_OLD_XLS",
+            "Це книга старого формату .xls (Excel 97–2003), хоч би яке розширення вона мала",
+            "This is a workbook of the old .xls format (Excel 97–2003), whatever its extension says",
+        )
+    if not data.startswith(_ZIP):
+        raise ProblemError(
+            "FILE_NOT_A_WORKBOOK",
+            f"Це не книга .xlsx: файл починається з {_show(data)}",
+            f"This is no .xlsx workbook: the file begins with {_show(data)}",
+        )
+
+
+def _show(data: bytes) -> str:
+    return repr(data[:16].decode("ascii", "replace"))
+
+
+def _unpack(data: bytes) -> dict[str, bytes]:
+    """Unpack the XML parts under the limits, each checked against its own checksum and for a DTD."""
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            _measure(archive, len(data))
+            parts = {
+                info.filename: archive.read(info)
+                for info in archive.infolist()
+                if info.filename.endswith((".xml", ".rels")) or info.filename == "[Content_Types].xml"
+            }
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
+        raise ProblemError(
+            "FILE_TRUNCATED",
+            f"Файл обірвано або пошкоджено: архів не розпаковується ({error})",
+            f"The file is cut short or damaged: its archive cannot be unpacked ({error})",
+        ) from error
+    if _WORKBOOK_PART not in parts:
+        raise ProblemError(
+            "FILE_NOT_A_WORKBOOK",
+            "Це архів ZIP, але не книга .xlsx: у ньому немає xl/workbook.xml",
+            "This is a ZIP archive but no .xlsx workbook: it has no xl/workbook.xml",
+        )
+    for name, part in parts.items():
+        if _DTD.search(part) or _DTD.search(part.replace(b"\0", b"")):
+            raise ProblemError(
+                "FILE_UNSAFE_XML",
+                f"Частина {name} містить визначення DTD або сутностей; у справжніх книгах їх не буває",
+                f"Part {name} holds a DTD or entity definitions; real workbooks never do",
+                value_found=name,
+            )
+    return parts
+
+
+def _measure(archive: zipfile.ZipFile, packed: int) -> None:
+    """Refuse an archive by what its directory declares; reading later stops at the declared sizes."""
+    entries = archive.infolist()
+    if any(info.flag_bits & 1 for info in entries):
+        raise ProblemError("FILE_PASSWORD", "Архів файлу захищено паролем", "The file's archive has a password")
+    unpacked = sum(info.file_size for info in entries)
+    ratio = unpacked / packed
+    if (
+        unpacked > MAX_UNPACKED_BYTES
+        or len(entries) > MAX_ENTRIES
+        or (unpacked > _RATIO_MATTERS_FROM and ratio > MAX_RATIO)
+    ):
+        figures_uk = f"{unpacked >> 20} МБ після розпакування, стиснення 1:{ratio:.0f}, частин {len(entries)}"
+        figures_en = f"{unpacked >> 20} MB unpacked, packed 1:{ratio:.0f}, {len(entries)} parts"
+        raise ProblemError(
+            "FILE_TOO_LARGE_UNPACKED",
+            f"Файл завеликий усередині: {figures_uk}; межа {MAX_UNPACKED_BYTES >> 20} МБ, 1:{MAX_RATIO}, {MAX_ENTRIES}",
+            f"The file is too large inside: {figures_en}; limits {MAX_UNPACKED_BYTES >> 20} MB, 1:{MAX_RATIO}, {MAX_ENTRIES}",
+            value_found=f"{unpacked} B",
+        )
+
+
+def _pack(parts: dict[str, bytes]) -> bytes:
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return target.getvalue()
+
+
+@contextmanager
+def _library_errors() -> Iterator[None]:
+    """Turn whatever a parser throws at a broken workbook into one problem. A panic in Rust is no Exception in Python."""
+    try:
+        yield
+    except (python_calamine.CalamineError, ElementTree.ParseError, expat.ExpatError, KeyError, ValueError) as error:
+        raise _broken(error) from error
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise _broken(error) from error
+        raise
+
+
+def _broken(error: BaseException) -> ProblemError:
+    return ProblemError(
+        "FILE_NOT_A_WORKBOOK",
+        f"Книгу не вдається відкрити: {error}",
+        f"The workbook cannot be opened: {error}",
+    )
+
+
+def _check_extent(name: str, xml: bytes) -> None:
+    """Refuse a sheet whose filled cells span more than the dense grid may hold."""
+    last_row, last_column, furthest, unplaced = 0, 0, "", 0
+    for match in _CELL_TAG.finditer(xml):
+        attributes = match.group(1) or b""
+        if attributes.endswith(b"/"):
+            continue  # formatted but empty: takes no place in the grid
+        reference = _CELL_REF.search(attributes)
+        if reference is None:
+            unplaced += 1
+            continue
+        row, column = int(reference.group(2)), column_index_from_string(reference.group(1).decode())
+        if row > last_row or column > last_column:
+            furthest = f"{reference.group(1).decode()}{row}"
+        last_row, last_column = max(last_row, row), max(last_column, column)
+    if unplaced:
+        last_row, last_column = max(last_row, len(_ROW_TAG.findall(xml))), max(last_column, unplaced)
+    if last_row * last_column > MAX_SHEET_CELLS:
+        raise ProblemError(
+            "SHEET_TOO_LARGE",
+            f"Аркуш тягнеться на {last_row} рядків і {last_column} стовпців через клітинку далеко від таблиці",
+            f"The sheet spans {last_row} rows and {last_column} columns because of a cell far away from the table",
+            sheet=name,
+            cell=furthest or None,
+        )
+
+
+class _CellScanner:
+    """Walks a sheet's XML and keeps the cells that a reader of values cannot show."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[int, int], CellValue] = {}
+        self._row = self._column = 0
+        self._type = ""
+        self._texts: dict[str, str] = {}
+        self._current: str | None = None
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(":")[2]
+        if name == "row":
+            self._row = int(attributes.get("r", self._row + 1))
+            self._column = 0
+        elif name == "c":
+            letters = attributes.get("r", "").rstrip("0123456789")
+            self._column = column_index_from_string(letters) if letters else self._column + 1
+            self._type, self._texts = attributes.get("t", "n"), {}
+        elif name in ("f", "v"):
+            self._current = name
+            self._texts[name] = ""
+
+    def characters(self, text: str) -> None:
+        if self._current:
+            self._texts[self._current] += text
+
+    def end(self, tag: str) -> None:
+        name = tag.rpartition(":")[2]
+        if name in ("f", "v"):
+            self._current = None
+        elif name == "c":
+            value = self._texts.get("v", "")
+            if self._type == "e":
+                self.found[self._row, self._column] = CellValue(value or "#ERROR", "error")
+            elif "f" in self._texts and not value and self._type != "str":
+                self.found[self._row, self._column] = CellValue(f"={self._texts['f']}", "formula_without_value")
+            elif self._type == "n" and value and not isfinite(float(value)):
+                # beyond what a double can hold: kept as it was written, for staging to refuse as no number
+                self.found[self._row, self._column] = CellValue(value, "text")
+
+
+def _scan_cells(xml: bytes) -> dict[tuple[int, int], CellValue]:
+    scanner = _CellScanner()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = scanner.start
+    parser.EndElementHandler = scanner.end
+    parser.CharacterDataHandler = scanner.characters
+    with _library_errors():
+        parser.Parse(xml, True)
+    return scanner.found

@@ -15,7 +15,7 @@ create table staging.stg_submissions__cell (
 );
 create table staging.stg_submissions__latest_cell (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
-    obs_value double precision, obs_status text, status_reason text, broken_rule_id text, is_conflict boolean,
+    value_text text, obs_value double precision, obs_status text, status_reason text, broken_rule_id text, is_conflict boolean,
     submission_id text, sheet text, cell text, load_id text, batch_no bigint
 );
 create table staging.stg_submissions__input (

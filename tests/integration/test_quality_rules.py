@@ -1,0 +1,300 @@
+"""Rules on returns over a real database: what they open, leave alone, close and open again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asms.catalogue import load_catalogue, store_catalogue
+from asms.findings import Finding, insert_findings
+from asms.quality.gates import run_gate
+from asms.quality.rules import apply_rules
+from asms.warehouse.connection import Warehouse
+
+LAYERS = Path(__file__).with_name("quality_layers.sql").read_text(encoding="utf-8")
+NONE_OPEN = {"fatal": 0, "error": 0, "warning": 0, "info": 0}
+OURS = "UA05020030000031457"
+
+
+@pytest.fixture
+def layers(warehouse: Warehouse) -> Warehouse:
+    """Layers without data, the shipped catalogue, build 1 over every key."""
+    with warehouse.connect("transformer") as connection:
+        connection.execute(LAYERS)  # type: ignore[arg-type]  # SQL of these tests
+    store_catalogue(warehouse, load_catalogue())
+    with warehouse.connect("publisher") as connection:
+        connection.execute("insert into ops.build (status, is_full, reason) values ('running', true, 'test')")
+    return warehouse
+
+
+def send(warehouse: Warehouse, path: str, *, batch: int, body: str = OURS, year: str = "2024", seq: int = 1) -> str:
+    """Book an arrival of a return and its load; return the submission's id, made from path and batch."""
+    key = f"{path}#{batch}"
+    with warehouse.connect("loader") as connection:
+        connection.execute(
+            "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)"
+            " values (%s, 'submissions', 'sample', %s, %s, %s, 1, %s, true)",
+            (key, path, seq, key, batch),
+        )
+        connection.execute(
+            "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample)"
+            " values (%s, 'submissions', %s, '1', 'loaded', true)",
+            (f"load {key}", key),
+        )
+        connection.execute(
+            "insert into raw.submission values (%s, %s, %s, %s, 'ASMS-ANNUAL', '1', 'ASMS', %s, 'наша', %s, 1)",
+            (key, f"load {key}", key, path, body, year),
+        )
+        connection.execute("insert into raw.submission_delivery values (%s, %s, %s)", (key, key, f"load {key}"))
+    return key
+
+
+def stage(  # noqa: PLR0913 - what a cell can be, by name
+    warehouse: Warehouse, submission: str, code: str, value: str | None, *, rule: str | None = None,
+          cell: str = "D7", in_force: bool = True, is_conflict: bool = False, body: str = OURS) -> None:  # fmt: skip
+    """Put one typed cell of a submission into staging, and make it the answer in force."""
+    status = "conflict" if is_conflict else "rejected" if rule else None
+    row: Sequence[Any] = (
+        submission,
+        "POP",
+        cell,
+        "ASMS",
+        body,
+        "2024",
+        code,
+        "T",
+        value,
+        rule,
+        status,
+        f"load {submission}",
+    )
+    columns = (
+        "(submission_id, sheet, cell, collection_code, municipality_code, time_period, indicator_code, sex, value_text,"
+        " broken_rule_id, status_reason, load_id"
+    )
+    with warehouse.connect("loader") as connection:
+        connection.execute(
+            "insert into raw.submission_cell values (%s, 'POP', %s, %s, %s, 'T', %s, 'text') on conflict do nothing",
+            (submission, cell, code, code, value),
+        )
+    with warehouse.connect("transformer") as connection:
+        connection.execute(
+            f"insert into staging.stg_submissions__cell {columns}) values ({', '.join(['%s'] * 12)})",  # type: ignore[arg-type]
+            row,
+        )
+        if in_force:
+            connection.execute(
+                f"insert into staging.stg_submissions__latest_cell {columns}, is_conflict)"  # type: ignore[arg-type]
+                f" values ({', '.join(['%s'] * 13)})",
+                (*row, is_conflict),
+            )
+
+
+def give_input(warehouse: Warehouse, values: dict[tuple[str, str], float], body: str = OURS) -> None:
+    """Put the arrays of one body in 2024 into staging: values by (indicator, sex) or ('register', 'POP.001')."""
+    with warehouse.connect("transformer") as connection:
+        slots = connection.execute(
+            "select case origin when 'register' then 'register' else indicator_code end,"
+            " case origin when 'register' then indicator_code else sex end, period_offset"
+            " from catalogue.formula_input order by slot"
+        ).fetchall()
+        array = [values.get((first, second)) if offset == 0 else None for first, second, offset in slots]
+        connection.execute("delete from staging.stg_submissions__input where municipality_code = %s", (body,))
+        connection.execute(
+            "insert into staging.stg_submissions__input values (%s, '2024', %s, %s)",
+            (body, array, ["A" if value is not None else "M_NR" for value in array]),
+        )
+
+
+def findings(warehouse: Warehouse, columns: str = "rule_id, cell, value_found, is_open") -> list[tuple[Any, ...]]:
+    with warehouse.connect("gate") as connection:
+        return connection.execute(
+            f"select {columns} from quality.finding order by rule_id, file_name, cell, finding_id"  # type: ignore[arg-type]
+        ).fetchall()
+
+
+def everything(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    return findings(warehouse, "*")
+
+
+def test_nothing_sent_finds_nothing(layers: Warehouse) -> None:
+    assert apply_rules(layers, 1, True) == NONE_OPEN
+
+
+def test_typing_rule_names_file_sheet_cell_value_and_remedy(layers: Warehouse) -> None:
+    sent = send(layers, "Гайсинська/форма.xlsx", batch=1)
+    stage(layers, sent, "POP.001", "сорок тисяч", rule="CELL_NOT_A_NUMBER")
+    stage(layers, sent, "POP.002", "12", cell="D8")
+    assert apply_rules(layers, 1, True) == {**NONE_OPEN, "error": 1}
+    ((file, sheet, cell, found, message_uk, message_en, remedy_uk, sample),) = findings(
+        layers, "file_name, sheet, cell, value_found, message_uk, message_en, remedy_uk, is_sample"
+    )
+    assert (file, sheet, cell, found, sample) == ("Гайсинська/форма.xlsx", "POP", "D7", "сорок тисяч", True)
+    assert message_uk == "У клітинці для числа стоїть текст. Знайдено: сорок тисяч."
+    assert message_en == "A cell for a number holds text. Found: сорок тисяч."
+    assert remedy_uk
+
+
+def test_rule_that_leaves_the_value_standing_is_told_too(layers: Warehouse) -> None:
+    sent = send(layers, "a.xlsx", batch=1)
+    stage(layers, sent, "POP.001", "-5", rule="CELL_NEGATIVE")
+    with layers.connect("transformer") as connection:
+        connection.execute("update staging.stg_submissions__latest_cell set obs_value = -5, status_reason = null")
+    assert apply_rules(layers, 1, True) == {**NONE_OPEN, "error": 1}
+
+
+def test_running_twice_changes_nothing(layers: Warehouse) -> None:
+    sent = send(layers, "a.xlsx", batch=1)
+    stage(layers, sent, "POP.001", "багато", rule="CELL_NOT_A_NUMBER")
+    apply_rules(layers, 1, True)
+    first = everything(layers)
+    apply_rules(layers, 1, True)
+    assert everything(layers) == first and len(first) == 1
+
+
+def test_fingerprint_is_that_of_a_readers_finding(layers: Warehouse) -> None:
+    """Or a finding would be told twice, once by each side."""
+    sent = send(layers, "a.xlsx", batch=1)
+    stage(layers, sent, "POP.001", "багато", rule="CELL_NOT_A_NUMBER")
+    apply_rules(layers, 1, True)
+    same = Finding(
+        rule_id="CELL_NOT_A_NUMBER", dataset="submissions", message_uk="-", message_en="-", submission_id=sent,
+        municipality_code=OURS, time_period="2024", indicator_code="POP.001", sex="T", file_name="a.xlsx", sheet="POP",
+        cell="D7", value_found="багато",
+    )  # fmt: skip
+    assert findings(layers, "finding_id") == [(same.finding_id,)]
+
+
+def test_corrected_return_closes_and_the_old_one_sent_again_opens_the_same_finding(layers: Warehouse) -> None:
+    faulty = send(layers, "a.xlsx", batch=1)
+    stage(layers, faulty, "POP.001", "багато", rule="CELL_NOT_A_NUMBER")
+    apply_rules(layers, 1, True)
+    opened = findings(layers, "finding_id, found_at")
+    with layers.connect("transformer") as connection:
+        connection.execute("delete from staging.stg_submissions__latest_cell")
+    better = send(layers, "a2.xlsx", batch=2)
+    stage(layers, better, "POP.001", "40")
+    assert apply_rules(layers, 1, True) == NONE_OPEN
+    assert findings(layers, "is_open, closed_at is not null") == [(False, True)]
+    with layers.connect("transformer") as connection:
+        connection.execute("delete from staging.stg_submissions__latest_cell")
+        connection.execute("delete from staging.stg_submissions__cell where submission_id = %s", (faulty,))
+    stage(layers, faulty, "POP.001", "багато", rule="CELL_NOT_A_NUMBER")
+    assert apply_rules(layers, 1, True)["error"] == 1
+    assert findings(layers, "finding_id, found_at") == opened
+    assert findings(layers, "is_open, closed_at") == [(True, None)]
+
+
+def test_superseded_return_opens_nothing(layers: Warehouse) -> None:
+    old, new = send(layers, "a.xlsx", batch=1), send(layers, "b.xlsx", batch=2)
+    stage(layers, old, "POP.001", "багато", rule="CELL_NOT_A_NUMBER", in_force=False)
+    stage(layers, new, "POP.001", "40")
+    assert apply_rules(layers, 1, True) == NONE_OPEN
+    assert findings(layers) == []
+
+
+def test_contradicting_files_are_all_named_with_what_each_says(layers: Warehouse) -> None:
+    earlier = send(layers, "minulyi.xlsx", batch=1)
+    stage(layers, earlier, "POP.001", "99", in_force=False)
+    for path, value, rule in (("b.xlsx", "41", None), ("a.xlsx", "сорок", "CELL_NOT_A_NUMBER")):
+        sent = send(layers, path, batch=2)
+        stage(layers, sent, "POP.001", value, rule=rule, in_force=path == "a.xlsx", is_conflict=True)
+    assert apply_rules(layers, 1, True) == {**NONE_OPEN, "error": 1}
+    assert findings(layers, "rule_id, file_name, sheet, cell, value_found") == [
+        ("RETURN_CONFLICT", "a.xlsx, b.xlsx", "POP", "D7", "a.xlsx: сорок; b.xlsx: 41")
+    ]
+
+
+def test_compiled_rule_points_at_the_cell_and_closes_the_gate_when_fatal(layers: Warehouse) -> None:
+    """CHK.POP.001.SCALE of the shipped rules: the population is given in thousands."""
+    sent = send(layers, "a.xlsx", batch=1)
+    stage(layers, sent, "POP.001", "45,2")
+    give_input(layers, {("POP.001", "T"): 45.2, ("register", "POP.001"): 45210.0})
+    counted = apply_rules(layers, 1, True)
+    assert counted["fatal"] == 1
+    file, cell, found, expected, message, _ = next(
+        row
+        for row in findings(layers, "file_name, cell, value_found, value_expected, message_uk, rule_id")
+        if row[-1] == "CHK.POP.001.SCALE"
+    )
+    assert (file, cell, found, expected) == ("a.xlsx", "D7", "45.2", "4521 … 452100")
+    assert "Знайдено: 45.2. Очікувалося: 4521 … 452100." in message
+    assert not run_gate(layers, "staging", 1).passed
+    give_input(layers, {("POP.001", "T"): 45200.0, ("register", "POP.001"): 45210.0})
+    assert apply_rules(layers, 1, True) == NONE_OPEN
+    assert run_gate(layers, "staging", 1).passed
+
+
+def test_rule_without_data_finds_nothing(layers: Warehouse) -> None:
+    """Missing is not a breach: the register does not know the body."""
+    give_input(layers, {("POP.001", "T"): 45.2})
+    assert apply_rules(layers, 1, True) == NONE_OPEN
+
+
+def test_every_shipped_rule_can_be_asked(layers: Warehouse) -> None:
+    """Each compiled expression is real SQL: with every input at one value the statement runs and something breaks."""
+    with layers.connect("transformer") as connection:
+        slots = connection.execute("select count(*) from catalogue.formula_input").fetchone()
+        assert slots is not None
+        connection.execute(
+            "insert into staging.stg_submissions__input values (%s, '2024', array_fill(7::float8, array[%s::int]),"
+            " array_fill('A'::text, array[%s::int]))",
+            (OURS, *slots, *slots),
+        )
+    assert sum(apply_rules(layers, 1, True).values()) > 0
+
+
+def test_only_changed_keys_are_asked_and_closed(layers: Warehouse) -> None:
+    theirs = "UA85000000000065278"
+    for body, path in ((OURS, "a.xlsx"), (theirs, "b.xlsx")):
+        sent = send(layers, path, batch=1, body=body)
+        stage(layers, sent, "POP.001", "багато", rule="CELL_NOT_A_NUMBER", body=body)
+    with layers.connect("publisher") as connection:
+        connection.execute("insert into ops.changed_key values (%s, '2024', 'submissions')", (theirs,))
+    assert apply_rules(layers, 1, False)["error"] == 1
+    assert findings(layers, "municipality_code") == [(theirs,)]
+    assert apply_rules(layers, 1, True)["error"] == 2
+    with layers.connect("transformer") as connection:
+        connection.execute("delete from staging.stg_submissions__latest_cell")
+    assert apply_rules(layers, 1, False)["error"] == 1
+    assert findings(layers, "municipality_code, is_open") == [(OURS, True), (theirs, False)]
+
+
+def test_unknown_rule_of_staging_is_an_error_and_writes_nothing(layers: Warehouse) -> None:
+    sent = send(layers, "a.xlsx", batch=1)
+    stage(layers, sent, "POP.001", "?", rule="CELL_NO_SUCH_RULE")
+    with pytest.raises(LookupError, match="CELL_NO_SUCH_RULE"):
+        apply_rules(layers, 1, True)
+    assert findings(layers) == []
+
+
+def test_readers_finding_closes_when_a_later_file_came(layers: Warehouse) -> None:
+    """On the same path, or from the same body for the same period; until then it stays open."""
+    with layers.connect("loader") as connection:
+        connection.execute(
+            "insert into quality.rule (rule_id, engine, level, severity, title_uk, title_en, remedy_uk, remedy_en, owner)"
+            " values ('FILE_TEST', 'reader', 'file', 'error', 'т', 't', 'з', 'd', 'intake')"
+        )
+        for number in (1, 2, 3):
+            connection.execute(
+                "insert into raw.delivery values (%s, 'submissions', 'sample', %s, 1, %s, 1, 1, default, now(), true)",
+                (f"d{number}", f"{number}.xlsx", f"s{number}"),
+            )
+            about = {"collection_code": "ASMS", "municipality_code": OURS, "time_period": "2024"} if number == 3 else {}
+            insert_findings(
+                connection,
+                [
+                    Finding(
+                        "FILE_TEST", "submissions", "не читається", "unreadable", delivery_id=f"d{number}",
+                        file_name=f"{number}.xlsx", **about,
+                    )
+                ],
+                is_sample=True,
+            )  # fmt: skip
+    assert apply_rules(layers, 1, True)["error"] == 3
+    send(layers, "1.xlsx", batch=2, seq=2, year="2019")
+    assert apply_rules(layers, 1, True)["error"] == 2
+    send(layers, "інший файл.xlsx", batch=3)
+    assert apply_rules(layers, 1, True)["error"] == 1
+    assert findings(layers, "file_name, is_open") == [("1.xlsx", False), ("2.xlsx", True), ("3.xlsx", False)]

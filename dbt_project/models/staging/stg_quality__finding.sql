@@ -8,6 +8,7 @@ select
     municipality_code,
     time_period,
     indicator_code,
-    sex
+    sex,
+    is_sample
 from {{ source('quality', 'finding') }}
 where is_open

@@ -108,7 +108,7 @@ def invoke(arguments: Sequence[str], *, warehouse: Warehouse, target_path: Path)
 
 
 def _run(arguments: Sequence[str], warehouse: Warehouse | None, target_path: Path, manifest: Any = None) -> Any:
-    from dbt.cli.main import dbtRunner  # noqa: PLC0415 - takes 2 s; only those who run dbt pay it
+    from dbt.cli.main import dbtRunner  # takes 2 s, so only those who run dbt pay it
 
     flags = [
         "--no-use-colors",

@@ -1,0 +1,111 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        on_schema_change='fail',
+        indexes=[
+            {
+                'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
+                'unique': true,
+            },
+        ],
+    )
+}}
+
+with
+
+returns as (
+
+    select sent.*
+    from {{ ref('stg_submissions__return') }} as sent
+    where {{ only_changed_keys('sent') }}
+
+),
+
+asked_cells as (
+
+    select * from {{ ref('stg_catalogue__cell') }}
+
+),
+
+answers as (
+
+    select * from {{ ref('stg_submissions__latest_cell') }}
+
+),
+
+findings as (
+
+    select * from {{ ref('stg_quality__finding') }}
+
+),
+
+sexes (sex) as (
+
+    values ('T'), ('F'), ('M')
+
+),
+
+-- A finding rejects the answer of the return that it was made on: one on an older return says nothing of a later answer, and
+-- one on a contradiction names no return, since the answer before stands.
+rejected as (
+
+    select distinct
+        findings.submission_id,
+        findings.indicator_code,
+        sexes.sex
+    from findings
+    inner join sexes on findings.sex = sexes.sex or findings.sex is null
+    where
+        findings.severity in ('fatal', 'error')
+        and findings.submission_id is not null
+        and findings.indicator_code is not null
+
+),
+
+final as (
+
+    select
+        returns.collection_code,
+        returns.municipality_code,
+        returns.time_period,
+        asked_cells.indicator_code,
+        asked_cells.sex,
+        case when rejected.submission_id is null then answers.obs_value end as obs_value,
+        case
+            when answers.obs_status is null then 'M_NR'
+            when rejected.submission_id is not null then 'M_Q'
+            else answers.obs_status
+        end as obs_status,
+        case
+            when answers.obs_status is null then 'not_in_return'
+            when rejected.submission_id is not null then 'rejected'
+            else answers.status_reason
+        end as status_reason,
+        answers.submission_id,
+        answers.sheet,
+        answers.cell,
+        answers.load_id,
+        returns.is_sample
+    from returns
+    inner join asked_cells
+        on
+            returns.collection_code = asked_cells.collection_code
+            and left(returns.time_period, 4) >= asked_cells.valid_from::text
+            and left(returns.time_period, 4) <= coalesce(asked_cells.valid_to::text, '9999')
+    left join answers
+        on
+            returns.collection_code = answers.collection_code
+            and returns.municipality_code = answers.municipality_code
+            and returns.time_period = answers.time_period
+            and asked_cells.indicator_code = answers.indicator_code
+            and asked_cells.sex = answers.sex
+    left join rejected
+        on
+            answers.submission_id = rejected.submission_id
+            and answers.indicator_code = rejected.indicator_code
+            and answers.sex = rejected.sex
+
+)
+
+select * from final

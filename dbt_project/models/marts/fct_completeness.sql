@@ -1,0 +1,143 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        on_schema_change='fail',
+        indexes=[
+            {'columns': ['municipality_code', 'time_period', 'domain_code', 'collection_code'], 'unique': true},
+        ],
+    )
+}}
+
+with
+
+municipalities as (
+
+    select * from {{ ref('int_municipality__described') }}
+
+),
+
+collections as (
+
+    select * from {{ ref('stg_catalogue__collection') }}
+
+),
+
+asked_cells as (
+
+    select * from {{ ref('stg_catalogue__cell') }}
+
+),
+
+returns as (
+
+    select sent.*
+    from {{ ref('stg_submissions__return') }} as sent
+    inner join collections on sent.collection_code = collections.collection_code
+    where collections.counts_for_completeness and {{ only_changed_keys('sent', 'year') }}
+
+),
+
+accepted as (
+
+    select answer.*
+    from {{ ref('int_observation__accepted') }} as answer
+    where {{ only_changed_keys('answer', 'year') }}
+
+),
+
+periods as (
+
+    select
+        collection_code,
+        time_period,
+        bool_or(is_sample) as is_sample
+    from returns
+    group by collection_code, time_period
+
+),
+
+expected as (
+
+    select
+        periods.collection_code,
+        periods.time_period,
+        periods.is_sample,
+        asked_cells.domain_code,
+        count(distinct asked_cells.indicator_code) as expected_count
+    from periods
+    inner join asked_cells
+        on
+            periods.collection_code = asked_cells.collection_code
+            and left(periods.time_period, 4) >= asked_cells.valid_from::text
+            and left(periods.time_period, 4) <= coalesce(asked_cells.valid_to::text, '9999')
+    group by periods.collection_code, periods.time_period, periods.is_sample, asked_cells.domain_code
+
+),
+
+-- an indicator is answered when each cell it asks for has a value or a reason; «not reported» and «rejected» are neither
+indicators_answered as (
+
+    select
+        accepted.collection_code,
+        accepted.municipality_code,
+        accepted.time_period,
+        asked_cells.domain_code,
+        accepted.indicator_code,
+        bool_and(accepted.obs_value is not null or accepted.obs_status in ('M_NA', 'M_NC', 'M_ND', 'C')) as is_answered
+    from accepted
+    inner join asked_cells
+        on accepted.indicator_code = asked_cells.indicator_code and accepted.sex = asked_cells.sex
+    group by
+        accepted.collection_code,
+        accepted.municipality_code,
+        accepted.time_period,
+        asked_cells.domain_code,
+        accepted.indicator_code
+
+),
+
+answered as (
+
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        domain_code,
+        count(*) filter (where is_answered) as answered_count
+    from indicators_answered
+    group by collection_code, municipality_code, time_period, domain_code
+
+),
+
+final as (
+
+    select
+        municipalities.municipality_code,
+        expected.collection_code,
+        expected.time_period,
+        {{ period_start('expected.time_period') }} as period_start,
+        expected.domain_code,
+        expected.expected_count,
+        coalesce(answered.answered_count, 0) as answered_count,
+        coalesce(answered.answered_count, 0)::double precision / expected.expected_count as answered_share,
+        coalesce(answered.answered_count, 0) = expected.expected_count as is_full,
+        returns.municipality_code is not null as has_return,
+        expected.is_sample
+    from expected
+    cross join municipalities
+    left join answered
+        on
+            expected.collection_code = answered.collection_code
+            and municipalities.municipality_code = answered.municipality_code
+            and expected.time_period = answered.time_period
+            and expected.domain_code = answered.domain_code
+    left join returns
+        on
+            expected.collection_code = returns.collection_code
+            and municipalities.municipality_code = returns.municipality_code
+            and expected.time_period = returns.time_period
+
+)
+
+select * from final

@@ -1,0 +1,91 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        on_schema_change='fail',
+        indexes=[
+            {
+                'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
+                'unique': true,
+            },
+        ],
+    )
+}}
+
+with
+
+accepted as (
+
+    select * from {{ ref('int_observation__accepted') }}
+
+),
+
+derived as (
+
+    select * from {{ ref('int_indicator__derived') }}
+
+),
+
+indicators as (
+
+    select * from {{ ref('stg_catalogue__indicator') }}
+
+),
+
+observations as (
+
+    select
+        municipality_code,
+        indicator_code,
+        time_period,
+        sex,
+        obs_value,
+        obs_status,
+        status_reason,
+        is_sample,
+        submission_id,
+        load_id
+    from accepted
+    union all
+    select
+        municipality_code,
+        indicator_code,
+        time_period,
+        sex,
+        obs_value,
+        obs_status,
+        null as status_reason,
+        is_sample,
+        null as submission_id,
+        null as load_id
+    from derived
+
+),
+
+final as (
+
+    select
+        observations.municipality_code,
+        observations.indicator_code,
+        indicators.collection_code,
+        observations.time_period,
+        {{ period_start('observations.time_period') }} as period_start,
+        observations.sex,
+        observations.obs_value,
+        observations.obs_status,
+        observations.status_reason,
+        indicators.unit_measure,
+        indicators.unit_mult,
+        indicators.is_derived,
+        indicators.conf_status,
+        observations.is_sample,
+        observations.submission_id,
+        observations.load_id
+    from observations
+    inner join indicators on observations.indicator_code = indicators.indicator_code
+    -- values of restricted indicators stay in the schema `indicators`, which no reader of marts may enter
+    where indicators.conf_status != 'restricted' and {{ only_changed_keys('observations') }}
+
+)
+
+select * from final

@@ -11,10 +11,30 @@ if TYPE_CHECKING:
 def make_shipped_sample(settings: Settings) -> None:
     """Put the shipped sample's workbooks where ``land_drop`` looks in a sample run; equal files when they are there."""
     from asms.catalogue import load_catalogue
-    from asms.intake.template import write_template
+    from asms.intake.template import COLLECTION_CODE, TemplateRow, write_template
     from asms.sample import make_sample
 
-    make_sample(settings.home / "sample" / "drop", write_template=write_template, catalogue=load_catalogue())
+    catalogue = load_catalogue()
+    domains = {domain.domain_code: domain.name_uk for domain in catalogue.domains}
+    rows = [
+        TemplateRow(
+            code=card.indicator_code,
+            domain_code=card.domain_code,
+            domain_name_uk=domains[card.domain_code],
+            name_uk=card.name_uk,
+            name_en=card.name_en,
+            unit=card.unit_measure,
+            is_sex_split=card.is_sex_split,
+        )
+        for card in catalogue.indicators
+        if card.collection_code == COLLECTION_CODE and not card.is_derived
+    ]
+    make_sample(
+        settings.home / "sample" / "drop",
+        write_template=write_template,
+        rows=rows,
+        catalogue_version=catalogue.catalogue_version,
+    )
 
 
 def local_server_at(url: str, settings: Settings) -> "LocalServer":

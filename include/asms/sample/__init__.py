@@ -4,3 +4,7 @@ What belongs: facts with their sources (``data/hromadas.csv``), figures made fro
 that people make (``data/faults.yaml``), replaying recorded answers. What does not: anything that a run on real data needs,
 except the replay server. Figures other than the cited facts are invented and say nothing about the places named.
 """
+
+from asms.sample.drop import make_sample
+
+__all__ = ["make_sample"]

@@ -1,0 +1,68 @@
+"""The local server speaks as the services do: cumulative reports, codes that change, an answer without rows."""
+
+import csv
+import io
+
+import httpx
+import pytest
+
+from asms.sample.budgets import YEARS
+from asms.sample.population import population_workbook
+from asms.sample.server import BUDGET_PATH, LocalServer, serve
+
+OLD, NEW = "02536000000", "0253600000"  # Vinnytsia answers under one code at a time
+OLD_BOTH, NEW_BOTH = "02547000000", "0254700000"  # Ahronomichne answers under both
+
+
+def _rows(server: LocalServer, code: str, year: int, item: str = "INCOMES") -> list[dict[str, str]]:
+    query = {"budgetCode": code, "budgetItem": item, "period": "MONTH", "year": str(year)}
+    if item == "EXPENSES":
+        query["classificationType"] = "ECONOMIC"
+    response = httpx.get(server.base_url + BUDGET_PATH, params=query, trust_env=False)
+    assert response.status_code == 200
+    return list(csv.DictReader(io.StringIO(response.content.decode(), newline=""), delimiter=";"))
+
+
+def test_codes_change_in_2023_and_some_answer_under_both() -> None:
+    with serve() as server:
+        assert server.years == YEARS
+        found = {(code, year): len(_rows(server, code, year)) for code in (OLD, NEW) for year in YEARS}
+        assert found[OLD, 2022] > 0 == found[NEW, 2022]
+        assert found[NEW, 2023] > 0 == found[OLD, 2023]
+        both = _rows(server, OLD_BOTH, 2023), _rows(server, NEW_BOTH, 2023)
+        assert both[0]
+        assert [row | {"COD_BUDGET": ""} for row in both[0]] == [row | {"COD_BUDGET": ""} for row in both[1]]
+
+
+@pytest.mark.parametrize(("item", "code"), [("INCOMES", "COD_INCO"), ("EXPENSES", "COD_CONS_EK")])
+def test_amounts_grow_from_january(item: str, code: str) -> None:
+    with serve() as server:
+        rows = _rows(server, NEW, 2023, item)
+    for name in {row[code] for row in rows}:
+        amounts = [float(row["FAKT_AMT"]) for row in rows if row[code] == name and row["FUND_TYP"] == "T"]
+        assert amounts == sorted(amounts)
+        assert len(amounts) == (8 if name == "21081100" else 12)
+    assert {row["REP_PERIOD"] for row in rows} == {f"{month:02d}.2023" for month in range(1, 13)}
+
+
+def test_an_unknown_budget_has_a_header_and_no_rows() -> None:
+    with serve() as server:
+        assert _rows(server, "9999999999", 2023) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 404),
+        (f"{BUDGET_PATH}?budgetCode={NEW}&budgetItem=EXPENSES&period=MONTH&year=2023", 400),
+        (f"{BUDGET_PATH}?budgetCode={NEW}&budgetItem=INCOMES&period=YEAR&year=2023", 400),
+    ],
+)
+def test_other_questions_are_refused(path: str, status: int) -> None:
+    with serve() as server:
+        assert httpx.get(server.base_url + path, trust_env=False).status_code == status
+        assert server.requests == [path]
+
+
+def test_the_population_workbook_is_the_same_each_time() -> None:
+    assert population_workbook() == population_workbook()

@@ -1,5 +1,7 @@
 """The catalogue in the database: it is stored whole, once, and its SQL runs there."""
 
+from dataclasses import replace
+
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
@@ -57,7 +59,7 @@ def test_storing_twice_writes_nothing(warehouse: Warehouse, catalogue: Catalogue
 
 def test_a_rule_that_is_gone_is_kept_but_inactive(warehouse: Warehouse, catalogue: Catalogue) -> None:
     stored = store_catalogue(warehouse, catalogue)
-    fewer = catalogue.model_copy(update={"rules": catalogue.rules[1:]})
+    fewer = replace(catalogue, rules=catalogue.rules[1:])
     gone = catalogue.rules[0].rule_id
 
     changed = store_catalogue(warehouse, fewer)
@@ -95,7 +97,7 @@ def test_a_faulty_catalogue_leaves_the_stored_one(warehouse: Warehouse, catalogu
     )
 
     with pytest.raises(CatalogueError, match=r"card TER\.D01: indicator POP\.999 is not in the catalogue"):
-        store_catalogue(warehouse, catalogue.model_copy(update={"indicators": cards}))
+        store_catalogue(warehouse, replace(catalogue, indicators=cards))
 
     assert _touched(warehouse) == before
 

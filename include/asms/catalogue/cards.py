@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -97,7 +98,8 @@ class Rule(_Entry):
     indicator_code: Text | None = None
 
 
-class Catalogue(_Entry):
+@dataclass(frozen=True)
+class Catalogue:
     """Everything that the files say, in their order. ``rules`` holds those of the files and those that follow from cards."""
 
     collections: tuple[Collection, ...]
@@ -112,7 +114,8 @@ class Catalogue(_Entry):
     @cached_property
     def catalogue_version(self) -> str:
         """Hash of collections, domains and cards, 12 hexadecimal digits; rules have a version of their own."""
-        return content_hash(self.model_dump(exclude={"rules"}))
+        parts = (self.collections, self.domains, self.indicators)
+        return content_hash([[entry.model_dump() for entry in part] for part in parts])
 
 
 def content_hash(content: object) -> str:

@@ -1,27 +1,15 @@
 """The codifier travels whole from its workbook into raw, once."""
 
-import hashlib
 from pathlib import Path
 
 import openpyxl
 import pytest
 
+from asms.intake.landing import LandingStore
 from asms.settings import Settings
 from asms.sources import SourceError
 from asms.sources.katottg import fetch_katottg
 from asms.warehouse.connection import Warehouse
-
-
-class MemoryStore:
-    """A landing store in memory: bytes by sha256."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def __call__(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        self.kept[digest] = data
-        return digest
 
 
 def _counts(warehouse: Warehouse) -> tuple[object, ...]:
@@ -41,19 +29,22 @@ def _counts(warehouse: Warehouse) -> tuple[object, ...]:
 
 
 def test_codifier_is_loaded_whole_and_once(warehouse: Warehouse, settings: Settings) -> None:
-    store = MemoryStore()
-    first = fetch_katottg(warehouse, settings, store)
+    store = LandingStore(settings.landing)
+    first = fetch_katottg(warehouse, settings, store.put)
     assert (first.is_ok, first.new_loads, first.row_count) == (True, 1, 31744)
     assert _counts(warehouse) == (1, 1, 31744, 1772, 2)
-    assert len(store.kept) == 1
+    with warehouse.connect("gate") as connection:
+        row = connection.execute("select sha256 from raw.delivery").fetchone()
+    assert row
+    assert store.has(row[0])
 
-    second = fetch_katottg(warehouse, settings, store)
+    second = fetch_katottg(warehouse, settings, store.put)
     assert (second.is_ok, second.new_loads, second.unchanged_loads, second.row_count) == (True, 0, 1, 31744)
     assert _counts(warehouse) == (1, 1, 31744, 1772, 2)
 
 
 def test_values_are_kept_as_found(warehouse: Warehouse, settings: Settings) -> None:
-    fetch_katottg(warehouse, settings, MemoryStore())
+    fetch_katottg(warehouse, settings, LandingStore(settings.landing).put)
     with warehouse.connect("gate") as connection:
         row = connection.execute(
             "select row_no, level4_code, category, name from raw.katottg_unit "
@@ -65,7 +56,7 @@ def test_values_are_kept_as_found(warehouse: Warehouse, settings: Settings) -> N
 def test_a_part_of_the_country_is_refused_and_the_last_good_stands(
     warehouse: Warehouse, settings: Settings, tmp_path: Path
 ) -> None:
-    fetch_katottg(warehouse, settings, MemoryStore())
+    fetch_katottg(warehouse, settings, LandingStore(settings.landing).put)
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.append(["Перший рівень", "Другий рівень", "Третій рівень", "Четвертий рівень", "Додатковий рівень",
@@ -74,7 +65,7 @@ def test_a_part_of_the_country_is_refused_and_the_last_good_stands(
     book.save(tmp_path / "part.xlsx")
 
     with pytest.raises(SourceError, match="0 hromadas"):
-        fetch_katottg(warehouse, settings, MemoryStore(), workbook=tmp_path / "part.xlsx")
+        fetch_katottg(warehouse, settings, LandingStore(settings.landing).put, workbook=tmp_path / "part.xlsx")
     assert _counts(warehouse) == (1, 1, 31744, 1772, 2)
     with warehouse.connect("gate") as connection:
         status = connection.execute("select is_ok, message, last_ok_at is not null from ops.source_status").fetchone()
@@ -88,5 +79,7 @@ def test_a_part_of_the_country_is_refused_and_the_last_good_stands(
 def test_both_real_vintages_load(
     warehouse: Warehouse, settings: Settings, real_data: Path, name: str, count: int
 ) -> None:
-    result = fetch_katottg(warehouse, settings, MemoryStore(), workbook=real_data / "katottg" / name)
+    result = fetch_katottg(
+        warehouse, settings, LandingStore(settings.landing).put, workbook=real_data / "katottg" / name
+    )
     assert result.row_count == count

@@ -39,6 +39,7 @@ def test_the_sample_is_loaded_once(warehouse: Warehouse, settings: Settings) -> 
     assert _lines(warehouse, "name_text like 'Агрономічна%'") == [
         ("Вінницька область", "Вінницький район", "Агрономічна сільська ТГ", "9361")
     ]
+    assert _lines(warehouse, "name_text like '% район' and (raion_text is not null or oblast_text is null)") == []
     assert _lines(warehouse, "name_text ~ '(Київ$|Севастополь|Крим$)'") == [
         (None, None, "Автономна Республіка Крим", "–"),
         (None, None, "м. Київ", "2952301"),

@@ -46,6 +46,7 @@ class _RefusedError(TransientSourceError):
 
 def new_client() -> httpx.Client:
     """Client with the time-outs that every source uses; it takes no proxy or password from the environment."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes a line per request, and there are hundreds
     return httpx.Client(
         timeout=httpx.Timeout(60.0, connect=15.0),
         follow_redirects=True,

@@ -33,6 +33,8 @@ MAX_SHEET_CELLS = 5_000_000  # the reader keeps a dense grid, so one stray cell 
 
 ValueType = Literal["number", "text", "boolean", "date", "error", "formula_without_value", "empty"]
 
+_BLOCK_BYTES = 1 << 16
+
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -198,7 +200,7 @@ def _unpack(data: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             _measure(archive, len(data))
             parts = {
-                info.filename: archive.read(info)
+                info.filename: _read_part(archive, info)
                 for info in archive.infolist()
                 if info.filename.endswith((".xml", ".rels")) or info.filename == "[Content_Types].xml"
             }
@@ -223,6 +225,12 @@ def _unpack(data: bytes) -> dict[str, bytes]:
                 value_found=name,
             )
     return parts
+
+
+def _read_part(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Unpack by the block: asked for all at once, zipfile inflates first and looks at the declared size after."""
+    with archive.open(info) as stream:
+        return b"".join(iter(lambda: stream.read(_BLOCK_BYTES), b""))
 
 
 def _measure(archive: zipfile.ZipFile, packed: int) -> None:

@@ -1,0 +1,60 @@
+"""The landing store keeps bytes whole, by their hash, on any file system that fsspec knows."""
+
+import hashlib
+import io
+import uuid
+from pathlib import Path
+
+import pytest
+
+from asms.intake.landing import LandingError, LandingStore
+
+DATA = "дані".encode()
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture(params=["folder", "url"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> LandingStore:
+    return LandingStore(str(tmp_path / "landing") if request.param == "folder" else f"memory://landing-{uuid.uuid4()}")
+
+
+def test_bytes_come_back_as_they_were(store: LandingStore) -> None:
+    assert not store.has(SHA256)
+    assert store.put(DATA) == SHA256
+    assert store.put(DATA) == SHA256
+    assert store.has(SHA256)
+    assert store.read(SHA256) == DATA
+    with store.open(SHA256) as stream:
+        assert stream.read() == DATA
+
+
+def test_a_stream_is_landed_as_its_bytes_are(store: LandingStore) -> None:
+    assert store.put_stream(io.BytesIO(DATA)) == (SHA256, len(DATA))
+    assert store.read(SHA256) == DATA
+
+
+def test_only_whole_files_bear_a_hash(tmp_path: Path) -> None:
+    store = LandingStore(str(tmp_path))
+
+    class Growing(io.BytesIO):
+        """A file that somebody still writes to: longer at the second reading."""
+
+        def seek(self, offset: int, whence: int = 0) -> int:
+            self.__init__(DATA + b"more")  # type: ignore[misc]
+            return super().seek(offset, whence)
+
+    with pytest.raises(LandingError, match="changed while"):
+        store.put_stream(Growing(DATA))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_spoilt_and_missing_bytes_are_told(tmp_path: Path) -> None:
+    store = LandingStore(str(tmp_path))
+    store.put(DATA)
+    (tmp_path / SHA256[:2] / SHA256).write_bytes(b"spoilt")
+    with pytest.raises(LandingError, match="other bytes"):
+        store.read(SHA256)
+    with pytest.raises(LandingError, match="ASMS_LANDING"):
+        store.open("0" * 64)
+    with pytest.raises(LandingError, match="not a sha256"):
+        store.has("../../etc/passwd")

@@ -1,0 +1,106 @@
+"""News as a mail: a subject, a text and an HTML part that say the same, Ukrainian first.
+
+Values come from files that anybody may send. They are data to the templates, never templates themselves; the HTML part escapes
+all of them; each is put on one line, without characters that turn or hide text, and is cut.
+"""
+
+import importlib.resources
+import re
+import unicodedata
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jinja2
+import yaml
+
+from asms.notify.news import News
+
+_LONGEST = 300
+"""Characters shown of any one text; of a query, ``_LONGEST_QUERY``."""
+_LONGEST_QUERY = 4000
+_SEVERITIES = ("fatal", "error", "warning")
+_KYIV = ZoneInfo("Europe/Kyiv")
+_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A composed mail without its address."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def compose(news: News, *, is_sample: bool) -> Letter:
+    """Compose ``news``; the same news give the same letter."""
+    subject = _subject(news)
+    given: dict[str, Any] = {
+        "news": _shown(asdict(news)),
+        "has_failed": news.run.has_failed,
+        "counts": {severity: news.count(severity) for severity in _SEVERITIES},
+        "subject": subject,
+        "is_sample": is_sample,
+        **_words(),
+    }
+    text, html = (_environment().get_template(name).render(given) for name in ("mail.txt.j2", "mail.html.j2"))
+    return Letter(subject, text.strip() + "\n", html.strip() + "\n")
+
+
+def clean(value: object, longest: int = _LONGEST) -> str:
+    """``value`` on one line: blanks folded, characters that cannot be seen or turn the text around left out, cut if long."""
+    folded = re.sub(r"\s+", " ", str(value))
+    seen = "".join(character for character in folded if unicodedata.category(character) not in _HIDDEN).strip()
+    return seen if len(seen) <= longest else seen[: longest - 1].rstrip() + "…"
+
+
+def _subject(news: News) -> str:
+    """What happened and how much of it, e.g. «АСМС: публікацію зупинено (staging); … / publishing stopped»."""
+    headline = _words()["headline"][news.run.status]
+    gate = f" ({news.run.closed_gate})" if news.run.closed_gate else ""
+    lost = [source.source for source in news.sources]
+    parts = [f"{headline['uk']}{gate}"]
+    if lost:
+        parts.append(f"не завантажено: {', '.join(lost)}")
+    counts = [
+        f"{_words()['severity'][severity]['uk']} {news.count(severity)}"
+        for severity in _SEVERITIES
+        if news.count(severity)
+    ]
+    if counts:
+        parts.append(", ".join(counts))
+    return clean(f"АСМС: {'; '.join(parts)} / {headline['en']}")
+
+
+@cache
+def _words() -> dict[str, dict[str, dict[str, str]]]:
+    source = importlib.resources.files("asms.notify").joinpath("words.yaml")
+    words: dict[str, dict[str, dict[str, str]]] = yaml.safe_load(source.read_text(encoding="utf-8"))
+    return words
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("asms.notify"),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _shown(value: Any, key: str = "") -> Any:
+    """``value`` with every text in it cleaned and every moment in Kyiv's time: templates see nothing else."""
+    if isinstance(value, dict):
+        return {name: _shown(part, name) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(part) for part in value]
+    if isinstance(value, datetime):
+        return value.astimezone(_KYIV).strftime("%d.%m.%Y %H:%M")
+    if isinstance(value, str):
+        return clean(value, _LONGEST_QUERY if key == "failing_rows_sql" else _LONGEST)
+    return value

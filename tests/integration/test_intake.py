@@ -221,12 +221,14 @@ def test_one_bad_file_leaves_a_finding_and_stops_no_other(
     }
     with ruled.connect("gate") as connection:
         message = connection.execute(
-            "select message_uk, remedy_uk from quality.finding where rule_id = 'MUNICIPALITY_AMBIGUOUS'"
+            "select message_uk, remedy_uk, sheet, cell, value_found from quality.finding "
+            "where rule_id = 'MUNICIPALITY_AMBIGUOUS'"
         ).fetchone()
     assert message is not None
     assert "Львівська область (UA46100110000018989)" in message[0]
     assert "Миколаївська область (UA48060150000071713)" in message[0]
     assert "область" in message[1]
+    assert message[2:] == ("TER", "A2", "Миколаїв")
 
 
 def test_an_unforeseen_error_in_one_file_is_a_finding(

@@ -50,11 +50,20 @@ class Place(_Model):
         return _checked_pattern(value)
 
     @property
-    def name(self) -> str:
-        """The place as people read it."""
+    def name_uk(self) -> str:
+        """The place as people read it, in Ukrainian."""
         if self.sheet is not None:
-            return f"{self.sheet}!{self.cell or self.key}"
-        return "file name" if self.file_name else "folder" if self.folder else "the form itself"
+            where = f"клітинка {self.cell}" if self.cell else f"рядок {self.key}"
+            return f"аркуш {self.sheet}, {where}"
+        return "назва файлу" if self.file_name else "назва теки" if self.folder else "опис форми"
+
+    @property
+    def name_en(self) -> str:
+        """The place as people read it, in English."""
+        if self.sheet is not None:
+            where = f"cell {self.cell}" if self.cell else f"line {self.key}"
+            return f"sheet {self.sheet}, {where}"
+        return "file name" if self.file_name else "folder name" if self.folder else "form definition"
 
 
 class Mark(Place):

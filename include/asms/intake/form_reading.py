@@ -3,14 +3,14 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.cell import coordinate_from_string
 
-from asms.intake.form_definition import Column, Form, Place, Table
+from asms.intake.form_definition import Column, Form, Mark, Place, Table
 from asms.intake.problem import ProblemError
 from asms.intake.workbook import CellValue, Sheet, Workbook, address
 
@@ -87,20 +87,22 @@ def read_return(data: bytes, path: str, forms: Sequence[Form], resolve: Resolve)
 
 def recognise(workbook: Workbook, path: str, forms: Sequence[Form]) -> Form:
     """Return the form whose marks all hold. Raises ProblemError FORM_NOT_RECOGNISED, saying what each form lacks."""
-    missing: list[str] = []
+    lacking: list[tuple[Form, Mark]] = []
     fitting: list[Form] = []
     for form in forms:
-        failed = [mark for mark in form.recognise if not _same(_text_at(workbook, path, mark), mark.equals)]
-        if failed:
-            missing.append(f"{form.form_code} {form.form_version}: {failed[0].name} ≠ «{failed[0].equals}»")
+        lacks = next((m for m in form.recognise if not _same(_find_text(workbook, path, m).text, m.equals)), None)
+        if lacks:
+            lacking.append((form, lacks))
         else:
             fitting.append(form)
     if not fitting:
         sheets = ", ".join(workbook.sheet_names[:10])
+        in_uk = "; ".join(f"{form.form_code} — {mark.name_uk} має містити «{mark.equals}»" for form, mark in lacking)
+        in_en = "; ".join(f"{form.form_code} needs “{mark.equals}” in {mark.name_en}" for form, mark in lacking)
         raise ProblemError(
             "FORM_NOT_RECOGNISED",
-            f"Книга не схожа на жодну відому форму ({'; '.join(missing)}); аркуші: {sheets}",
-            f"The workbook is none of the known forms ({'; '.join(missing)}); sheets: {sheets}",
+            f"Книга не схожа на жодну відому форму: {in_uk}. Аркуші книги: {sheets}",
+            f"The workbook is none of the known forms: {in_en}. Sheets of the workbook: {sheets}",
             value_found=sheets,
         )
     return max(fitting, key=lambda form: len(form.recognise))
@@ -122,28 +124,41 @@ def _fold(text: str) -> str:
     return re.sub(r"\s+", " ", folded).strip(" :.")
 
 
-def _text_at(workbook: Workbook, path: str, place: Place) -> str:
+@dataclass(frozen=True)
+class _Spot:
+    """A text and where it was found; '' when there is none."""
+
+    text: str
+    place: Place
+    sheet: str | None = None
+    cell: str | None = None
+
+
+def _find_text(workbook: Workbook, path: str, place: Place) -> _Spot:
     """The text at a place; '' when there is none, also when there is no such sheet."""
     if place.fixed is not None:
-        text = place.fixed
+        spot = _Spot(place.fixed, place)
     elif place.file_name:
-        text = PurePosixPath(path).stem
+        spot = _Spot(PurePosixPath(path).stem, place)
     elif place.folder:
-        text = PurePosixPath(path).parent.name
+        spot = _Spot(PurePosixPath(path).parent.name, place)
     else:
-        sheet = _find_sheet(workbook, place.sheet)
-        text = _text_on(sheet, place) if sheet else ""
-    return re.sub(place.remove, "", text, flags=re.IGNORECASE).strip() if place.remove else text
+        spot = _find_on_sheet(_find_sheet(workbook, place.sheet), place)
+    if place.remove:
+        spot = replace(spot, text=re.sub(place.remove, "", spot.text, flags=re.IGNORECASE))
+    return replace(spot, text=spot.text.strip())
 
 
-def _text_on(sheet: Sheet, place: Place) -> str:
+def _find_on_sheet(sheet: Sheet | None, place: Place) -> _Spot:
+    if sheet is None:
+        return _Spot("", place)
     if place.cell:
         letters, row = coordinate_from_string(place.cell)
-        return sheet.text(row, column_index_from_string(letters))
+        return _Spot(sheet.text(row, column_index_from_string(letters)), place, sheet.name, place.cell)
     for row in range(1, min(sheet.row_count, _KEYS_WITHIN) + 1):
         if _same(sheet.text(row, 1), place.key or ""):
-            return sheet.text(row, 2)
-    return ""
+            return _Spot(sheet.text(row, 2), place, sheet.name, address(row, 2))
+    return _Spot("", place)
 
 
 def _find_sheet(workbook: Workbook, which: str | int | None) -> Sheet | None:
@@ -160,47 +175,50 @@ def _select_sheets(workbook: Workbook, which: str | int) -> list[str]:
 
 def _find_municipality(workbook: Workbook, path: str, form: Form, resolve: Resolve) -> tuple[str, str]:
     """Code of the municipality and the text that names it."""
-    region = _text_at(workbook, path, form.region) if form.region else ""
-    named = [(place, text) for place in form.municipality if (text := _text_at(workbook, path, place))]
-    if not named:
-        places = ", ".join(place.name for place in form.municipality)
+    region = _find_text(workbook, path, form.region).text if form.region else ""
+    spots = [spot for place in form.municipality if (spot := _find_text(workbook, path, place)).text]
+    if not spots:
         raise ProblemError(
             "MUNICIPALITY_NOT_FOUND",
-            f"Не вказано, чий це звіт (шукали: {places})",
-            f"The return does not say whose it is (looked at: {places})",
+            f"Не вказано, чий це звіт (шукали: {'; '.join(place.name_uk for place in form.municipality)})",
+            f"The return does not say whose it is (looked at: {'; '.join(place.name_en for place in form.municipality)})",
         )
-    (place, text), *others = named
-    resolution = resolve(text, region=region or None)
+    first, *others = spots
+    resolution = resolve(first.text, region=region or None)
     if resolution.municipality_code is None:
-        raise _unresolved(place, text, resolution.candidates)
-    for other, other_text in others:
-        meant = resolve(other_text, region=region or None)
-        codes = {candidate.municipality_code for candidate in meant.candidates}
-        if codes and resolution.municipality_code not in codes:
+        raise _unresolved(first, resolution.candidates)
+    for other in others:
+        meant = resolve(other.text, region=region or None).candidates
+        if meant and all(candidate.municipality_code != resolution.municipality_code for candidate in meant):
+            here, there = _labels(resolution.candidates), _labels(meant)
             raise ProblemError(
                 "MUNICIPALITY_CONTRADICTION",
-                f"У {place.name} названо {_labels(resolution.candidates)}, а в {other.name} — {_labels(meant.candidates)}",
-                f"{place.name} names {_labels(resolution.candidates)}, but {other.name} names {_labels(meant.candidates)}",
-                sheet=str(other.sheet) if isinstance(other.sheet, str) else None,
+                f"{first.place.name_uk}: {here}; проте {other.place.name_uk}: {there}",
+                f"{first.place.name_en}: {here}; but {other.place.name_en}: {there}",
+                sheet=other.sheet,
                 cell=other.cell,
-                value_found=other_text,
+                value_found=other.text,
             )
-    return resolution.municipality_code, text
+    return resolution.municipality_code, first.text
 
 
-def _unresolved(place: Place, text: str, candidates: Sequence[Candidate]) -> ProblemError:
+def _unresolved(spot: _Spot, candidates: Sequence[Candidate]) -> ProblemError:
     if candidates:
         return ProblemError(
             "MUNICIPALITY_AMBIGUOUS",
-            f"«{text}» ({place.name}) може бути: {_labels(candidates)}",
-            f"“{text}” ({place.name}) may be: {_labels(candidates)}",
-            value_found=text,
+            f"«{spot.text}» ({spot.place.name_uk}) може бути: {_labels(candidates)}",
+            f"“{spot.text}” ({spot.place.name_en}) may be: {_labels(candidates)}",
+            sheet=spot.sheet,
+            cell=spot.cell,
+            value_found=spot.text,
         )
     return ProblemError(
         "MUNICIPALITY_NOT_FOUND",
-        f"«{text}» ({place.name}) немає в кодифікаторі КАТОТТГ серед громад і населених пунктів",
-        f"“{text}” ({place.name}) is no hromada or settlement of the КАТОТТГ codifier",
-        value_found=text,
+        f"«{spot.text}» ({spot.place.name_uk}) немає в кодифікаторі КАТОТТГ серед громад і населених пунктів",
+        f"“{spot.text}” ({spot.place.name_en}) is no hromada or settlement of the КАТОТТГ codifier",
+        sheet=spot.sheet,
+        cell=spot.cell,
+        value_found=spot.text,
     )
 
 
@@ -209,27 +227,28 @@ def _labels(candidates: Sequence[Candidate]) -> str:
 
 
 def _find_period(workbook: Workbook, path: str, form: Form) -> str:
-    found = [
-        (place, match.group(1), text)
-        for place in form.time_period
-        if (match := _PERIOD.search(text := _text_at(workbook, path, place)))
-    ]
+    spots = [_find_text(workbook, path, place) for place in form.time_period]
+    found = [(match.group(1), spot) for spot in spots if (match := _PERIOD.search(spot.text))]
     if not found:
-        places = ", ".join(place.name for place in form.time_period)
         raise ProblemError(
             "PERIOD_NOT_FOUND",
-            f"Не вказано, за який рік цей звіт (шукали: {places})",
-            f"The return does not say which year it is for (looked at: {places})",
+            f"Не вказано, за який рік цей звіт (шукали: {'; '.join(place.name_uk for place in form.time_period)})",
+            f"The return does not say which year it is for "
+            f"(looked at: {'; '.join(place.name_en for place in form.time_period)})",
+            sheet=spots[0].sheet,
+            cell=spots[0].cell,
+            value_found=spots[0].text or None,
         )
-    (first, period, _), *others = found
-    for place, other, text in others:
+    (period, first), *others = found
+    for other, spot in others:
         if other != period:
             raise ProblemError(
                 "PERIOD_CONTRADICTION",
-                f"У {first.name} вказано {period}, а в {place.name} — {other}",
-                f"{first.name} says {period}, but {place.name} says {other}",
-                cell=place.cell,
-                value_found=text,
+                f"{first.place.name_uk}: {period}; проте {spot.place.name_uk}: {other}",
+                f"{first.place.name_en}: {period}; but {spot.place.name_en}: {other}",
+                sheet=spot.sheet,
+                cell=spot.cell,
+                value_found=spot.text,
             )
     return period
 

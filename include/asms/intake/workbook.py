@@ -207,7 +207,7 @@ def _unpack(data: bytes) -> dict[str, bytes]:
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
         raise ProblemError(
             "FILE_TRUNCATED",
-            f"Файл обірвано або пошкоджено: архів не розпаковується ({error})",
+            f"Файл обірвано або пошкоджено ({len(data)} байтів): його архів не розпаковується",
             f"The file is cut short or damaged: its archive cannot be unpacked ({error})",
         ) from error
     if _WORKBOOK_PART not in parts:
@@ -279,7 +279,7 @@ def _library_errors() -> Iterator[None]:
 def _broken(error: BaseException) -> ProblemError:
     return ProblemError(
         "FILE_NOT_A_WORKBOOK",
-        f"Книгу не вдається відкрити: {error}",
+        "Книгу не вдається відкрити: її внутрішня будова не така, як у файлів .xlsx",
         f"The workbook cannot be opened: {error}",
     )
 

@@ -56,3 +56,8 @@
     select {{ columns }}
     from {{ arg_dict['temp_relation'] }}
 {% endmacro %}
+
+{#- Statistics of a table that was just filled: autovacuum comes too late for the models that read it a second later. -#}
+{% macro analyze_table() -%}
+    {%- if config.get('materialized') in ('table', 'incremental') -%} analyze {{ this }} {%- endif -%}
+{%- endmacro %}

@@ -19,114 +19,66 @@ with
 reported as (
 
     select
-        budget.*,
         budget.area_code as municipality_code,
+        budget.area_level,
+        budget.budget_code,
+        budget.time_period,
+        budget.period_start,
         left(budget.time_period, 4) as year,
-        extract(month from budget.period_start)::integer as month
+        extract(month from budget.period_start)::integer as month,
+        budget.budget_item,
+        budget.classification_type,
+        budget.classification_code,
+        budget.classification_name,
+        budget.fund_type,
+        budget.amount_cumulative,
+        budget.plan_amount,
+        budget.load_id,
+        budget.is_sample,
+        -- a changed code answers under both codes for the same month: the newest that has the month, never both
+        dense_rank() over (
+            partition by budget.area_code, budget.budget_item, budget.classification_type, budget.time_period
+            order by budget.valid_from desc, budget.budget_code
+        ) as code_place
     from {{ ref('stg_open_budget__row') }} as budget
     where {{ only_changed_keys('budget', code_column='area_code') }}
 
 ),
 
--- A changed code answers under both codes for the same month: the newest that has the month, never both.
-chosen_codes as (
-
-    select distinct on (municipality_code, budget_item, classification_type, time_period)
-        municipality_code,
-        area_level,
-        budget_item,
-        classification_type,
-        time_period,
-        period_start,
-        year,
-        month,
-        budget_code,
-        load_id,
-        is_sample
-    from reported
-    order by municipality_code, budget_item, classification_type, time_period, valid_from desc, budget_code
-
-),
-
-chosen_rows as (
-
-    select reported.*
-    from reported
-    inner join chosen_codes
-        on
-            reported.municipality_code = chosen_codes.municipality_code
-            and reported.budget_item = chosen_codes.budget_item
-            and reported.classification_type = chosen_codes.classification_type
-            and reported.time_period = chosen_codes.time_period
-            and reported.budget_code = chosen_codes.budget_code
-
-),
-
-lines as (
-
-    select distinct
-        municipality_code,
-        budget_item,
-        classification_type,
-        year,
-        classification_code,
-        fund_type
-    from chosen_rows
-
-),
-
--- Every line in every reported month of its year: a report lists what is not zero, so a line that is missing from one is zero.
-spread as (
+-- Each line beside the months that the budget reported before and after it, and beside its own last appearance. Windows and not
+-- joins: they cost one sort, and need no statistics that a first load does not have.
+placed as (
 
     select
-        chosen_codes.municipality_code,
-        chosen_codes.area_level,
-        chosen_codes.budget_code,
-        chosen_codes.time_period,
-        chosen_codes.period_start,
-        chosen_codes.month,
-        chosen_codes.budget_item,
-        chosen_codes.classification_type,
-        lines.classification_code,
-        lines.fund_type,
-        chosen_rows.classification_name,
-        coalesce(chosen_rows.amount_cumulative, 0) as amount_cumulative,
-        chosen_rows.plan_amount,
-        chosen_rows.budget_code is not null as is_listed,
-        coalesce(chosen_rows.load_id, chosen_codes.load_id) as load_id,
-        chosen_codes.is_sample,
-        lag(chosen_codes.month) over year_of_line as month_before,
-        lag(coalesce(chosen_rows.amount_cumulative, 0)) over year_of_line as cumulative_before
-    from chosen_codes
-    inner join lines
-        on
-            chosen_codes.municipality_code = lines.municipality_code
-            and chosen_codes.budget_item = lines.budget_item
-            and chosen_codes.classification_type = lines.classification_type
-            and chosen_codes.year = lines.year
-    left join chosen_rows
-        on
-            chosen_codes.municipality_code = chosen_rows.municipality_code
-            and chosen_codes.budget_item = chosen_rows.budget_item
-            and chosen_codes.classification_type = chosen_rows.classification_type
-            and chosen_codes.time_period = chosen_rows.time_period
-            and lines.classification_code = chosen_rows.classification_code
-            and lines.fund_type = chosen_rows.fund_type
+        *,
+        max(month) over month_before as reported_before,
+        min(month) over month_after as reported_after,
+        min(time_period) over month_after as time_period_after,
+        min(period_start) over month_after as period_start_after,
+        min(budget_code) over month_after as budget_code_after,
+        min(load_id) over month_after as load_id_after,
+        lag(month) over line as listed_before,
+        lag(amount_cumulative) over line as cumulative_before,
+        lead(month) over line as listed_after
+    from reported
+    where code_place = 1
     window
-        year_of_line as (
-            partition by
-                chosen_codes.municipality_code,
-                chosen_codes.budget_item,
-                chosen_codes.classification_type,
-                chosen_codes.year,
-                lines.classification_code,
-                lines.fund_type
-            order by chosen_codes.month
+        month_before as (
+            partition by municipality_code, budget_item, classification_type, year
+            order by month groups between 1 preceding and 1 preceding
+        ),
+        month_after as (
+            partition by municipality_code, budget_item, classification_type, year
+            order by month groups between 1 following and 1 following
+        ),
+        line as (
+            partition by municipality_code, budget_item, classification_type, year, classification_code, fund_type
+            order by month
         )
 
 ),
 
-final as (
+listed as (
 
     select
         municipality_code,
@@ -137,25 +89,51 @@ final as (
         budget_item,
         classification_type,
         classification_code,
-        coalesce(
-            classification_name,
-            first_value(classification_name) over (
-                partition by municipality_code, budget_item, classification_type, classification_code, left(time_period, 4)
-                order by (classification_name is null), time_period desc, fund_type
-            )
-        ) as classification_name,
+        classification_name,
         fund_type,
         amount_cumulative,
         -- the flow of a month is known only when the month before it was reported too
         case
             when month = 1 then amount_cumulative
-            when month_before = month - 1 then amount_cumulative - cumulative_before
-        end::numeric(18, 2) as amount_month,
+            when reported_before = month - 1
+                then amount_cumulative - case when listed_before = reported_before then cumulative_before else 0 end
+        end as amount_month,
         plan_amount,
         load_id,
         is_sample
-    from spread
-    where is_listed or cumulative_before != 0
+    from placed
+
+),
+
+-- a report lists what is not zero, so a line that is gone from the next report has been taken back
+reversed as (
+
+    select
+        municipality_code,
+        area_level,
+        budget_code_after as budget_code,
+        time_period_after as time_period,
+        period_start_after as period_start,
+        budget_item,
+        classification_type,
+        classification_code,
+        classification_name,
+        fund_type,
+        0::numeric(18, 2) as amount_cumulative,
+        case when reported_after = month + 1 then -amount_cumulative end as amount_month,
+        null::numeric(18, 2) as plan_amount,
+        load_id_after as load_id,
+        is_sample
+    from placed
+    where reported_after is not null and listed_after is distinct from reported_after and amount_cumulative != 0
+
+),
+
+final as (
+
+    select * from listed
+    union all
+    select * from reversed
 
 )
 

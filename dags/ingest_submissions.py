@@ -29,7 +29,9 @@ from asms_airflow import policy, tasks
     },
 )
 def ingest_submissions() -> None:
-    tasks.store_catalogue() >> tasks.land_drop() >> tasks.read_deliveries()
+    landed = tasks.land_drop()
+    tasks.store_catalogue() >> landed
+    tasks.read_deliveries(landed)
 
 
 ingest_submissions()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def make_shipped_sample(settings: Settings) -> None:
     """Put the shipped sample's workbooks where ``land_drop`` looks in a sample run; equal files when they are there."""
     from asms.catalogue import load_catalogue
-    from asms.intake.template import COLLECTION_CODE, TemplateRow, write_template
+    from asms.intake.template import TemplateRow, write_template
     from asms.sample import make_sample
 
     catalogue = load_catalogue()
@@ -27,7 +27,7 @@ def make_shipped_sample(settings: Settings) -> None:
             is_sex_split=card.is_sex_split,
         )
         for card in catalogue.indicators
-        if card.collection_code == COLLECTION_CODE and not card.is_derived
+        if card.collection_code == "ASMS" and not card.is_derived
     ]
     make_sample(
         settings.home / "sample" / "drop",
@@ -64,6 +64,4 @@ def cannot_be_had(server: "LocalServer | None", settings: Settings) -> dict[str,
         missing["population"] = "ASMS_POPULATION_URL is not set" if server is None else "not among the recordings"
     if server and not server.has_budgets and not settings.open_budget_url:
         missing["open_budget"] = "not among the recordings"
-    if settings.drop is None and not settings.is_sample:
-        missing["submissions"] = "no drop is named (make nightly DROP=PATH)"
     return missing

@@ -110,7 +110,7 @@ def _run_night(run: Run) -> int:
         stack.enter_context(hold_load_lock(warehouse, settings))
         before = read_counts(warehouse)
         with run.stage("airflow"):
-            _open_airflow(warehouse, settings)
+            _open_airflow(warehouse, settings, stack)
         with run.stage("inputs"):
             left_out = _offer_inputs(run, stack)
         build_run_id = _run_dags(run, left_out)
@@ -122,12 +122,14 @@ def _run_night(run: Run) -> int:
     return code
 
 
-def _open_airflow(warehouse: Warehouse, settings: Settings) -> None:
+def _open_airflow(warehouse: Warehouse, settings: Settings, stack: ExitStack) -> None:
     """Make Airflow's own database and bring it to this version. Airflow is first imported here, in its environment."""
     url = create_airflow_database(warehouse, DATABASE)
     set_in_this_process(airflow_environment(settings.home / "airflow-nightly", url))
+    from airflow.settings import dispose_orm
     from airflow.utils import db
 
+    stack.callback(dispose_orm)  # its sessions end before the server does
     db.initdb()  # 0.5 s when there is nothing to do
 
 

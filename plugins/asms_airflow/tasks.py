@@ -58,8 +58,8 @@ def land_drop() -> dict[str, int]:
 
 
 @task(inlets=[KATOTTG], outlets=[SUBMISSIONS])
-def read_deliveries() -> dict[str, Any]:
-    """Read every landed return that has not been read; skipped, and no asset event, when there is none."""
+def read_deliveries(landed: dict[str, int]) -> dict[str, int]:
+    """Read every landed return that has not been read; skipped, so that no asset event starts a build, when there is none."""
     from dataclasses import asdict
 
     from asms.geography import Gazetteer
@@ -70,9 +70,12 @@ def read_deliveries() -> dict[str, Any]:
         with warehouse.connect("loader") as connection:
             gazetteer = Gazetteer.from_warehouse(connection)
         force = bool(get_current_context()["params"].get("force"))
-        result = asdict(read(warehouse, settings, gazetteer.resolve, force=force))
-    _LOG.info("read %s", result)
-    return result
+        result = read(warehouse, settings, gazetteer.resolve, force=force)
+    _LOG.info("%s", result)
+    # files that could not be read are tried again each time, so a failure alone is no news
+    if not landed["new_count"] and not result.read_count:
+        raise AirflowSkipException("no new returns")
+    return asdict(result)
 
 
 @task(outlets=[KATOTTG])

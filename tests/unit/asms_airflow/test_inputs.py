@@ -1,0 +1,38 @@
+"""Which sources a run can have, and where their clients are sent."""
+
+from pathlib import Path
+
+from asms.sample.server import LocalServer
+from asms.settings import load_settings
+from asms_airflow.inputs import cannot_be_had, point_at
+
+SERVER = LocalServer("http://127.0.0.1:9", (2021, 2022), has_budgets=True, has_population=False, requests=[])
+
+
+def test_clients_are_sent_to_what_is_recorded(tmp_path: Path) -> None:
+    settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path)})
+    assert point_at(SERVER, settings) == {
+        "ASMS_OPEN_BUDGET_URL": "http://127.0.0.1:9",
+        "ASMS_OPEN_BUDGET_YEARS": "2021,2022",
+    }
+    assert set(cannot_be_had(SERVER, settings)) == {"population"}
+
+
+def test_a_setting_that_is_given_stands(tmp_path: Path) -> None:
+    given = {
+        "ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path), "ASMS_OPEN_BUDGET_URL": "http://127.0.0.1:1",
+        "ASMS_POPULATION_URL": "http://127.0.0.1:2/p.xlsx",
+    }  # fmt: skip
+    assert point_at(SERVER, load_settings(given)) == {}
+    assert cannot_be_had(SERVER, load_settings(given)) == {}
+
+
+def test_a_run_on_recordings_never_asks_the_real_service(tmp_path: Path) -> None:
+    empty = LocalServer("http://127.0.0.1:9", (), has_budgets=False, has_population=False, requests=[])
+    settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path)})
+    assert set(cannot_be_had(empty, settings)) == {"population", "open_budget"}
+
+
+def test_without_recordings_the_real_budgets_are_asked(tmp_path: Path) -> None:
+    settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_DROP": str(tmp_path)})
+    assert set(cannot_be_had(None, settings)) == {"population"}

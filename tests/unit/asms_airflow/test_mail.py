@@ -1,0 +1,56 @@
+"""Mail leaves through Airflow's connection, if there is one."""
+
+import socket
+from collections.abc import Iterator
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
+
+from asms_airflow.mail import smtp_sender
+
+
+class _Inbox(Message):
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Any] = []
+
+    def handle_message(self, message: Any) -> None:
+        self.messages.append(message)
+
+
+@pytest.fixture
+def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Inbox]:
+    handler = _Inbox()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    options = "disable_ssl=true&disable_tls=true&from_email=asms%40example.org"
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", f"smtp://127.0.0.1:{port}?{options}")
+    yield handler
+    controller.stop()
+
+
+def test_a_message_arrives_whole(inbox: _Inbox) -> None:
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "Шлюз закрито", "nobody@example.org", "staff@example.org"
+    message.set_content("Клітинка F12: від’ємне число")
+    message.add_alternative("<p>Клітинка F12</p>", subtype="html")
+    send = smtp_sender()
+    assert send is not None
+    send(message)
+    (arrived,) = inbox.messages
+    assert arrived["From"] == "asms@example.org"
+    assert arrived["X-RcptTo"] == "staff@example.org"
+    text, html = arrived.get_payload()
+    assert "від’ємне" in text.get_payload(decode=True).decode()
+    assert html.get_content_type() == "text/html"
+
+
+def test_without_a_connection_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_SMTP_DEFAULT", raising=False)
+    assert smtp_sender() is None

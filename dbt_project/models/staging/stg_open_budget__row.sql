@@ -46,23 +46,14 @@ latest as (
 
 ),
 
-typed as (
+asked as (
 
     select
-        raw_rows.budget_code,
+        raw_rows.*,
+        raw_rows.year as time_period,
         budget_codes.area_code,
         budget_codes.area_level,
         budget_codes.valid_from,
-        regexp_replace(btrim(raw_rows.rep_period), '^([0-9]{2})\.([0-9]{4})$', '\2-\1') as time_period,
-        raw_rows.budget_item,
-        coalesce(nullif(raw_rows.classification_type, ''), 'NONE') as classification_type,
-        btrim(raw_rows.classification_code) as classification_code,
-        {{ clean_text('raw_rows.classification_name') }} as classification_name,
-        btrim(raw_rows.fund_typ) as fund_type,
-        {{ amount('raw_rows.fakt_amt') }} as amount_cumulative,
-        {{ amount('raw_rows.plans_amt') }} as plan_amount,
-        raw_rows.year,
-        raw_rows.load_id,
         latest.is_sample
     from raw_rows
     inner join latest on raw_rows.load_id = latest.load_id
@@ -70,32 +61,55 @@ typed as (
 
 ),
 
+-- materialized: conditions on typed text, pushed down to the scan, would be taken for ones that hardly a row meets
+typed as materialized (
+
+    select
+        asked.budget_code,
+        asked.area_code,
+        asked.area_level,
+        asked.valid_from,
+        asked.year,
+        regexp_replace(btrim(asked.rep_period), '^([0-9]{2})\.([0-9]{4})$', '\2-\1') as time_period,
+        asked.budget_item,
+        coalesce(nullif(asked.classification_type, ''), 'NONE') as classification_type,
+        btrim(asked.classification_code) as classification_code,
+        btrim(asked.classification_name) as classification_name,
+        btrim(asked.fund_typ) as fund_type,
+        {{ amount('asked.fakt_amt') }} as amount_cumulative,
+        {{ amount('asked.plans_amt') }} as plan_amount,
+        asked.load_id,
+        asked.is_sample
+    from asked
+    where {{ only_changed_keys('asked', code_column='area_code') }}
+
+),
+
 final as (
 
     select
-        typed.budget_code,
-        typed.area_code,
-        typed.area_level,
-        typed.valid_from,
-        typed.time_period,
-        to_date(typed.time_period || '-01', 'YYYY-MM-DD') as period_start,
-        typed.budget_item,
-        typed.classification_type,
-        typed.classification_code,
-        typed.classification_name,
-        typed.fund_type,
-        typed.amount_cumulative,
-        typed.plan_amount,
-        typed.load_id,
-        typed.is_sample
+        budget_code,
+        area_code,
+        area_level,
+        valid_from,
+        time_period,
+        {{ period_start('time_period') }} as period_start,
+        budget_item,
+        classification_type,
+        classification_code,
+        classification_name,
+        fund_type,
+        amount_cumulative,
+        plan_amount,
+        load_id,
+        is_sample
     from typed
     where
-        typed.time_period ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'
-        and left(typed.time_period, 4) = typed.year
-        and typed.fund_type in ('C', 'S', 'T')
-        and typed.classification_code != ''
-        and typed.amount_cumulative is not null
-        and {{ only_changed_keys('typed', code_column='area_code') }}
+        time_period ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'
+        and left(time_period, 4) = year
+        and fund_type in ('C', 'S', 'T')
+        and classification_code != ''
+        and amount_cumulative is not null
 
 )
 

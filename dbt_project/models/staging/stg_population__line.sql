@@ -30,7 +30,7 @@ latest_load as (
 
 ),
 
-raw_lines as (
+raw_lines as materialized (
 
     select
         population_unit.sheet,
@@ -46,7 +46,7 @@ raw_lines as (
 ),
 
 -- the table also prints the country, oblasts and raions: those are sums of the lines kept here
-lines as (
+lines as materialized (
 
     select
         *,
@@ -69,6 +69,30 @@ lines as (
 
 ),
 
+-- the codifier lists the settlement that a hromada is led from first
+centres as (
+
+    select distinct on (municipality_code)
+        municipality_code,
+        category
+    from units
+    where category in ('M', 'X', 'C')
+    order by municipality_code, unit_code
+
+),
+
+-- the codifier lists the centre of a hromada first
+centres as (
+
+    select distinct on (municipality_code)
+        municipality_code,
+        category
+    from units
+    where category in ('M', 'X', 'C')
+    order by municipality_code, unit_code
+
+),
+
 municipalities as (
 
     select
@@ -77,16 +101,11 @@ municipalities as (
         oblasts.name_uk as oblast_name,
         raions.name_uk as raion_name,
         units.name_uk,
-        (
-            select case settlements.category when 'M' then 3 when 'X' then 2 else 1 end
-            from units as settlements
-            where settlements.municipality_code = units.unit_code and settlements.category in ('M', 'X', 'C')
-            order by settlements.unit_code
-            limit 1
-        ) as rank_of_centre
+        case centres.category when 'M' then 3 when 'X' then 2 when 'C' then 1 end as rank_of_centre
     from units
     inner join units as oblasts on units.oblast_code = oblasts.unit_code
     left join units as raions on units.raion_code = raions.unit_code
+    left join centres on units.unit_code = centres.municipality_code
     where units.category in ('H', 'K')
 
 ),
@@ -108,7 +127,7 @@ names as (
 
 ),
 
-keyed as (
+keyed as materialized (
 
     select
         municipalities.municipality_code,

@@ -42,3 +42,10 @@ create table build.fct_budget_monthly (
     classification_type text, classification_code text, fund_type text, amount_cumulative numeric(18, 2),
     amount_month numeric(18, 2), plan_amount numeric(18, 2)
 );
+create table build.fct_completeness (
+    municipality_code text, collection_code text, time_period text, domain_code text, expected_count bigint,
+    answered_count bigint, answered_share double precision, is_full boolean
+);
+create table build.mart_data_quality (
+    kind text, dataset text, municipality_code text, time_period text, rule_id text, severity text, open_count bigint
+);

@@ -113,6 +113,28 @@ def test_mail_is_a_file_that_mail_programs_read(told: Warehouse, settings: Setti
             assert part in body, (kind, part)
 
 
+def test_municipality_is_named_as_the_codifier_names_it_now(
+    told: Warehouse, settings: Settings, recipients: Path
+) -> None:
+    with told.connect("loader") as connection:
+        for number, name in enumerate(("Стара", "Нова")):
+            connection.execute(
+                "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample, loaded_at)"
+                " values (%s, 'katottg', 'd', '1', 'loaded', true, now() + %s * interval '1 s')",
+                (name, number),
+            )
+            connection.execute(
+                "insert into raw.katottg_unit (load_id, row_no, level1_code, level2_code, level3_code, name)"
+                " values (%s, 1, 'O', 'R', %s, %s)",
+                (name, BODY, name),
+            )
+    find(told, 7)
+    notify(told, settings, 1, recipients=recipients)
+    body = text(messages(settings)["staff@example.org"])
+    assert f"Нова {BODY}, 2024, POP.001[T], файл «звіт.xlsx», аркуш «POP», клітинка D7" in body
+    assert "Стара" not in body and "Кількість: 1" in body
+
+
 def test_same_news_are_told_once_and_changed_news_again(told: Warehouse, settings: Settings, recipients: Path) -> None:
     find(told, 7)
     assert notify(told, settings, 1, recipients=recipients).mail_count == 1

@@ -189,6 +189,19 @@ restricted as (
     select indicator_code, domain_code from catalogue.indicator where conf_status = 'restricted'
 ),
 
+names as (
+    select distinct on (code) code, name
+    from (
+        select
+            coalesce(level5_code, level4_code, level3_code, level2_code, level1_code) as code,
+            katottg_unit.name,
+            load.loaded_at
+        from raw.katottg_unit
+        inner join ops.load on katottg_unit.load_id = load.load_id and load.status = 'loaded'
+    ) as units
+    order by code, loaded_at desc
+),
+
 told as (
     select
         finding.*,
@@ -208,12 +221,10 @@ told as (
                         or strpos(rule.expression, restricted.indicator_code) > 0
                 )
             else split_part(finding.indicator_code, '.', 1) in (select restricted.domain_code from restricted)
-        end as is_withheld,
-        submission.municipality_text
+        end as is_withheld
     from quality.finding
     inner join quality.rule on finding.rule_id = rule.rule_id
     left join catalogue.indicator on finding.indicator_code = indicator.indicator_code
-    left join raw.submission on finding.submission_id = submission.submission_id
     where finding.is_open and finding.severity in ('fatal', 'error', 'warning')
 ),
 
@@ -235,7 +246,7 @@ select
     jsonb_agg(
         jsonb_build_object(
             'file_name', file_name, 'sheet', sheet, 'cell', cell, 'time_period', time_period,
-            'municipality', nullif(concat_ws(' ', municipality_text, municipality_code), ''),
+            'municipality', nullif(concat_ws(' ', names.name, municipality_code), ''),
             'indicator_code', indicator_code, 'sex', sex,
             'value_found', case when not coalesce(is_withheld, false) then value_found end,
             'value_expected', case when not coalesce(is_withheld, false) then value_expected end,
@@ -247,6 +258,7 @@ select
         order by place
     ) filter (where place <= %(examples)s) as examples
 from placed
+left join names on placed.municipality_code = names.code and placed.place <= %(examples)s
 group by dataset, rule_id, severity
 order by array_position(array['fatal', 'error', 'warning'], severity), dataset, count(*) desc, rule_id
 """

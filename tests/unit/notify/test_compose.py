@@ -157,6 +157,17 @@ def test_each_piece_of_the_text_part_stands_on_a_line_of_its_own() -> None:
         assert any(line.startswith(start) for line in lines), start
 
 
+def test_finding_on_a_whole_file_has_no_empty_places() -> None:
+    """No stray commas, and no value «empty» where no cell was looked at."""
+    bare = replace(
+        EXAMPLE, sheet=None, cell=None, municipality=None, time_period=None, indicator_code=None, sex=None,
+        value_found=None, detail_uk="Файл порожній: 0 байтів", detail_en="The file is empty: 0 bytes",
+    )  # fmt: skip
+    letter = compose(replace(NEWS, rules=(replace(RULE, examples=(bare,)),)), is_sample=False)
+    assert "    – файл «Вінницька/звіт.xlsx»\n      Файл порожній: 0 байтів\n" in letter.text
+    assert "порожньо" not in letter.text and "порожньо" not in letter.html
+
+
 def test_same_news_make_the_same_letter() -> None:
     assert compose(CLOSED, is_sample=False) == compose(CLOSED, is_sample=False)
 

@@ -1,6 +1,6 @@
 """Form definitions: YAML that tells how to recognise a form and where in it everything stands. A new form is a new file.
 
-``docs/reference`` explains the keys to those who write one; the models here are the exact grammar.
+``docs/cookbooks/add-a-form.md`` leads those who write one; the models here are the exact grammar.
 """
 
 import importlib.resources

@@ -176,8 +176,11 @@ def _run_dags(run: Run, left_out: set[str]) -> str | None:
 
 
 def _exit_code(run: Run, summary: Summary) -> int:
-    if run.states.get(BUILD_DAG) != "success":
-        return 2 if summary.build and summary.build["status"] == "gate_closed" else 1
+    build_status = summary.build["status"] if summary.build else None
+    if build_status == "gate_closed":
+        return 2
+    if build_status not in ("published", "unchanged") or run.states.get(BUILD_DAG) != "success":
+        return 1
     return 0 if all(state == "success" for state in run.states.values()) else 3
 
 

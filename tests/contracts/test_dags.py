@@ -167,9 +167,23 @@ def test_every_gate_with_suites_is_a_task_before_publishing(dags: dict[str, Any]
 def test_people_are_told_however_the_build_ends(dags: dict[str, Any]) -> None:
     build = dags["build_warehouse"]
     told = build.get_task("notify")
-    assert told.is_teardown, "a teardown runs after failed and skipped tasks, and does not make a failed run look well"
-    assert told.on_failure_fail_dagrun
-    assert told.get_flat_relative_ids(upstream=True) == {task.task_id for task in build.tasks} - {"notify"}
+    assert told.is_teardown, "a teardown runs after failed and skipped tasks alike"
+    assert told.on_failure_fail_dagrun, "mail that does not go is a failure too"
+    others = {task.task_id for task in build.tasks} - {"notify"}
+    assert told.get_flat_relative_ids(upstream=True) == others - {"report_release"}
+
+
+def test_a_closed_gate_makes_the_run_red(dags: dict[str, Any]) -> None:
+    """Airflow judges a run by its last tasks. The mail goes after a failure too, so it must not be the only last one."""
+    build = dags["build_warehouse"]
+    end = build.get_task("report_release")
+    assert end.downstream_task_ids == set()
+    assert not end.is_teardown
+    for task_id in {"report_release"} | end.get_flat_relative_ids(upstream=True):
+        assert build.get_task(task_id).trigger_rule == "all_success", task_id
+    assert {task.task_id for task in build.tasks if task.task_id.startswith(("gate_", "build_", "publish"))} <= (
+        end.get_flat_relative_ids(upstream=True)
+    )
 
 
 def test_parsing_a_dag_imports_nothing_heavy(tmp_path: Path) -> None:

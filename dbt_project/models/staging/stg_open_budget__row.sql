@@ -70,7 +70,8 @@ typed as materialized (
         asked.area_level,
         asked.valid_from,
         asked.year,
-        regexp_replace(btrim(asked.rep_period), '^([0-9]{2})\.([0-9]{4})$', '\2-\1') as time_period,
+        btrim(asked.rep_period) as reported_period,
+        right(btrim(asked.rep_period), 4) || '-' || left(btrim(asked.rep_period), 2) as time_period,
         asked.budget_item,
         coalesce(nullif(asked.classification_type, ''), 'NONE') as classification_type,
         btrim(asked.classification_code) as classification_code,
@@ -105,7 +106,7 @@ final as (
         is_sample
     from typed
     where
-        time_period ~ '^[0-9]{4}-(0[1-9]|1[0-2])$'
+        reported_period ~ '^(0[1-9]|1[0-2])\.[0-9]{4}$'
         and left(time_period, 4) = year
         and fund_type in ('C', 'S', 'T')
         and classification_code != ''

@@ -30,7 +30,7 @@ latest_load as (
 
 ),
 
-raw_lines as materialized (
+raw_lines as (
 
     select
         population_unit.sheet,
@@ -70,18 +70,6 @@ lines as materialized (
 ),
 
 -- the codifier lists the settlement that a hromada is led from first
-centres as (
-
-    select distinct on (municipality_code)
-        municipality_code,
-        category
-    from units
-    where category in ('M', 'X', 'C')
-    order by municipality_code, unit_code
-
-),
-
--- the codifier lists the centre of a hromada first
 centres as (
 
     select distinct on (municipality_code)

@@ -68,8 +68,9 @@ asked as (
         indicators.indicator_code is not null as is_known,
         cells.sex = 'T' or coalesce(indicators.is_sex_split, true) as is_sex_asked,
         case
-            when cells.value_type = 'empty' or coalesce(cells.cleaned_text, '') = '' then 'blank'
+            when cells.value_type = 'empty' then 'blank'
             when cells.value_type != 'text' then null
+            when coalesce(cells.cleaned_text, '') = '' then 'blank'
             when cells.cleaned_text ~ '^[-–—‒―]+$' then 'nil'
             when cells.cleaned_text ~ '^(…|[.]{2,})$' then 'no_data'
             when cells.cleaned_text ~ '^[хxХX]$' then 'not_meaningful'

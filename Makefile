@@ -10,6 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 
 export DO_NOT_TRACK := 1
+# Without bytecode every process compiles Airflow, dbt and Great Expectations anew: 6 s each time.
+unexport PYTHONDONTWRITEBYTECODE
 ifdef DROP
 export ASMS_DROP := $(DROP)
 endif

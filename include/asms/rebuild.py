@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from asms.catalogue import load_catalogue, store_catalogue
 from asms.quality.gates import run_gate
 from asms.quality.rules import apply_rules
+from asms.quality.suites import GATES
 from asms.settings import Settings
 from asms.warehouse.build import end_build, start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.dbt import build_layer
 from asms.warehouse.release import publish
-
-LAYERS = ("staging", "indicators", "marts")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def rebuild(
     if not build.is_needed:
         return RebuildResult(_current_release(warehouse), False, None)
     target = settings.home / "dbt"
-    for gate in ("raw", *LAYERS):
+    for gate in GATES:
         if gate != "raw":
             build_layer(warehouse, gate, build.build_id, build.is_full, target_path=target)
             done(f"build_{gate}")

@@ -210,7 +210,8 @@ def notify(build: Build | None) -> dict[str, Any]:
     with open_for_load() as (warehouse, settings):
         if build:  # no task of the build is left to run: if it has no end yet, a task crashed
             end_build(warehouse, build["build_id"], "failed")
-        result = run(warehouse, settings, build["build_id"] if build else None, send=smtp_sender())
+        build_id = build["build_id"] if build else None
+        result = run(warehouse, settings, build_id, send=smtp_sender(), recipients=settings.recipients)
     _LOG.info("mail: %s", result)
     return {"mail_count": result.mail_count}
 

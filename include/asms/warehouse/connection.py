@@ -4,9 +4,9 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import conninfo
@@ -33,9 +33,10 @@ class Warehouse:
     port: int
     database: str
     admin_user: str
-    passwords: dict[str, str]
+    passwords: dict[str, str] = field(repr=False)
     is_sample: bool
     options: dict[str, str]
+    """Other libpq parameters of an external server's DSN, sslmode for instance."""
 
     def user(self, role: Role) -> str:
         return self.admin_user if role == "admin" else f"asms_{role}"
@@ -60,9 +61,10 @@ class Warehouse:
     def sqlalchemy_url(self, role: Role) -> str:
         """URL for SQLAlchemy (Great Expectations), with the password in it: never log it."""
         params = self.params(role)
+        query = f"?{urlencode(self.options)}" if self.options else ""
         return (
             f"postgresql+psycopg://{quote(params['user'])}:{quote(params['password'], safe='')}"
-            f"@{params['host']}:{params['port']}/{quote(params['dbname'])}"
+            f"@{params['host']}:{params['port']}/{quote(params['dbname'])}{query}"
         )
 
 

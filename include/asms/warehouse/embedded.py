@@ -18,7 +18,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -53,7 +53,7 @@ class EmbeddedServer:
     host: str
     port: int
     superuser: str
-    password: str
+    password: str = field(repr=False)
 
 
 def start(home: Path) -> EmbeddedServer:

@@ -36,9 +36,12 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The WHERE of a model that is built key by key: everything in a full build, the changed keys in any other. -#}
+{#-
+    The WHERE of a model that is built key by key: everything in a full build, the changed keys in any other. It is written out
+    while dbt parses too (not execute), so that dbt learns what the model depends on.
+-#}
 {% macro only_changed_keys(alias, redo_by='municipality', code_column='municipality_code') -%}
-    {%- if is_incremental() -%}
+    {%- if is_incremental() or not execute -%}
         {{ redo_condition(alias, redo_by, code_column) }}
     {%- else -%}
         true

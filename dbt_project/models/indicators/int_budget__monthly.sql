@@ -38,7 +38,7 @@ reported as (
         -- a changed code answers under both codes for the same month: the newest that has the month, never both
         dense_rank() over (
             partition by budget.area_code, budget.budget_item, budget.classification_type, budget.time_period
-            order by budget.valid_from desc, budget.budget_code
+            order by budget.valid_from desc, budget.budget_code asc
         ) as code_place
     from {{ ref('stg_open_budget__row') }} as budget
     where {{ only_changed_keys('budget', code_column='area_code') }}

@@ -7,15 +7,6 @@
     )
 }}
 
-{#- One SELECT of all expressions: they are read from the catalogue when the model runs, so no generated file stands beside it. -#}
-{%- set formulas = [] -%}
-{%- if execute -%}
-    {%- set formulas = run_query(
-        'select indicator_code, sex, value_sql, status_sql from ' ~ ref('stg_catalogue__compiled_formula')
-        ~ ' order by compute_order, sex'
-    ).rows -%}
-{%- endif %}
-
 -- depends_on: {{ ref('stg_catalogue__compiled_formula') }}
 
 with
@@ -54,7 +45,7 @@ inputs as (
 ),
 
 computed as (
-{% if formulas %}
+
     select
         inputs.municipality_code,
         inputs.time_period,
@@ -63,23 +54,9 @@ computed as (
         formula.obs_value,
         formula.obs_status
     from inputs
-    cross join lateral (
-        values
-        {% for formula in formulas %}
-            ('{{ formula[0] }}', '{{ formula[1] }}', {{ formula[2] }}, {{ formula[3] }}){{ ',' if not loop.last }}
-        {% endfor %}
-    ) as formula (indicator_code, sex, obs_value, obs_status)
-{% else %}
-    select
-        inputs.municipality_code,
-        inputs.time_period,
-        null::text as indicator_code,
-        null::text as sex,
-        null::double precision as obs_value,
-        null::text as obs_status
-    from inputs
-    where false
-{% endif %}
+    -- lateral, since the rows are computed from the arrays of the row that they are joined to
+    cross join lateral ({{ formula_rows() }}) as formula (indicator_code, sex, obs_value, obs_status)  -- noqa: ST05
+
 ),
 
 final as (

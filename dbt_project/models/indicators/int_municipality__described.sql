@@ -12,7 +12,7 @@ population as (
 
     select distinct on (municipality_code) *
     from {{ ref('stg_population__municipality') }}
-    order by municipality_code, time_period desc
+    order by municipality_code asc, time_period desc
 
 ),
 
@@ -35,15 +35,13 @@ final as (
         units.unit_code as municipality_code,
         units.category,
         units.name_uk,
-        case
-            when units.category = 'K' then 'місто ' || units.name_uk
-            else concat_ws(
-                ' ',
-                units.name_uk,
-                case centres.category when 'M' then 'міська' when 'X' then 'селищна' when 'C' then 'сільська' end,
-                'територіальна громада'
-            )
-        end as full_name_uk,
+        concat_ws(
+            ' ',
+            case when units.category = 'K' then 'місто' end,
+            units.name_uk,
+            case centres.category when 'M' then 'міська' when 'X' then 'селищна' when 'C' then 'сільська' end,
+            case when units.category = 'H' then 'територіальна громада' end
+        ) as full_name_uk,
         coalesce(centres.name_uk, case when units.category = 'K' then units.name_uk end) as centre_name_uk,
         case
             when units.category = 'K' or centres.category = 'M' then 'urban'

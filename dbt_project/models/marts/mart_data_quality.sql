@@ -43,17 +43,17 @@ final as (
     union all
     select
         'gate' as kind,
-        dataset,
+        gate_results.dataset,
         'all' as municipality_code,
         'all' as time_period,
-        check_id as rule_id,
-        severity,
-        case when success then 0 else coalesce(unexpected_count, 1) end as open_count,
-        success as is_passed,
+        gate_results.check_id as rule_id,
+        gate_results.severity,
+        case when gate_results.success then 0 else coalesce(gate_results.unexpected_count, 1) end as open_count,
+        gate_results.success as is_passed,
         samples.is_sample
     from gate_results
     cross join samples
-    where gate != 'marts'
+    where gate_results.gate != 'marts'
 
 )
 

@@ -42,7 +42,7 @@ latest as (
         is_sample
     from loads
     where source = 'open_budget' and status = 'loaded'
-    order by path, received_no desc
+    order by path asc, received_no desc
 
 ),
 

@@ -188,8 +188,9 @@ final as (
         claimed.municipality_code,
         lines.time_period,
         lines.value_text,
-        case when {{ is_castable('lines.number_text') }} and lines.number_text !~ '[eE-]' then round(lines.number_text::numeric)::bigint end
-            as population
+        case
+            when lines.number_text ~ '^[0-9]{1,15}([.][0-9]*)?$' then round(lines.number_text::numeric)::bigint
+        end as population
     from lines
     left join claimed
         on

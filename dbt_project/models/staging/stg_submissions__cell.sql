@@ -17,7 +17,7 @@ submissions as (
     select distinct on (delivery.submission_id) delivery.*
     from {{ ref('stg_submissions__delivery') }} as delivery
     where {{ only_changed_keys('delivery') }}
-    order by delivery.submission_id, delivery.received_no desc
+    order by delivery.submission_id asc, delivery.received_no desc
 
 ),
 
@@ -123,9 +123,11 @@ judged as (
             when value_type = 'date' then 'CELL_DATE'
             when value_type = 'boolean' then 'CELL_BOOLEAN'
             when value_type = 'formula_without_value' then 'CELL_FORMULA_NO_VALUE'
-            when number_text is null and cleaned_text ~ '^[+-]? ?[0-9][0-9., ]* ?[A-Za-zА-Яа-яҐґЄєІіЇї%‰°₴$€]' then 'CELL_UNIT_TYPED_IN'
+            when number_text is null and cleaned_text ~ '^[+-]? ?[0-9][0-9., ]* ?[A-Za-zА-Яа-яҐґЄєІіЇї%‰°₴$€]'
+                then 'CELL_UNIT_TYPED_IN'
             when number_text is null then 'CELL_NOT_A_NUMBER'
-            when exact_value is null or (exact_value != 0 and abs(exact_value) not between 1e-15 and 1e15) then 'CELL_OUT_OF_RANGE'
+            when exact_value is null or (exact_value != 0 and abs(exact_value) not between 1e-15 and 1e15)
+                then 'CELL_OUT_OF_RANGE'
         end as typing_rule_id
     from typed
 

@@ -84,9 +84,7 @@ batches as (
 
     select
         *,
-        first_value(is_contradicted)
-            over (partition by {{ cell_key() }} order by batch_no desc)
-        as is_conflict,
+        first_value(is_contradicted) over (partition by {{ cell_key() }} order by batch_no desc) as is_conflict,
         lag(answer) over (partition by {{ cell_key() }}, is_contradicted order by batch_no) as answer_before
     from delivered
     where place = 1

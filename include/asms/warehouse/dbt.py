@@ -90,6 +90,14 @@ def parse(target_path: Path) -> Path:
     return target_path / "manifest.json"
 
 
+def generate_docs(warehouse: Warehouse, target_path: Path) -> Path:
+    """Make the documentation site of what ``warehouse`` holds, one file; return its path. Raises DbtError."""
+    outcome = _run(["docs", "generate", "--static"], warehouse, target_path)
+    if not outcome.success:
+        raise DbtError(f"dbt docs generate failed; see {target_path / 'logs' / 'dbt.log'}")
+    return target_path / "static_index.html"
+
+
 def invoke(arguments: Sequence[str], *, warehouse: Warehouse, target_path: Path) -> list[Any]:
     """Run one dbt command on ``warehouse`` and return dbt's results of its nodes. A failed test is a result, not an error.
 

@@ -69,7 +69,7 @@ psql: $(STAMP) ## Open the marts of the last run as asms_bi (reads standard inpu
 
 .PHONY: bench
 bench: $(STAMP) ## Measure speed and memory against a peer in the same run
-	@$(BIN)/python -m pytest tests/bench -q -s
+	@$(BIN)/python -m pytest tests/bench -q -s --numprocesses=0
 
 .PHONY: docs
 docs: $(STAMP) ## Make the dbt documentation site in dbt_project/target

@@ -50,7 +50,7 @@
 
 {% macro get_incremental_changed_keys_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
-    {%- set meta = config.get('meta', {}) -%}
+    {%- set meta = config.get('meta') or {} -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     delete from {{ target }} as target
     where {{ redo_condition('target', meta.get('redo_by', 'municipality'), meta.get('code_column', 'municipality_code')) }};

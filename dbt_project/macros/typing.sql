@@ -35,9 +35,9 @@
             then
                 case
                     when abs(replace(btrim({{ column }}), ',', '.')::numeric) < 1e16
-                        then replace(btrim({{ column }}), ',', '.')::numeric(18, 2)
+                        then replace(btrim({{ column }}), ',', '.')::numeric
                 end
-    end
+    end::numeric(18, 2)
 {%- endmacro %}
 
 {#- A name for comparing: apostrophes, hyphens, blanks and case do not tell names apart, nor do Latin look-alikes. -#}

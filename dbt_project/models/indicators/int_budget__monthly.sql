@@ -97,7 +97,7 @@ listed as (
             when month = 1 then amount_cumulative
             when reported_before = month - 1
                 then amount_cumulative - case when listed_before = reported_before then cumulative_before else 0 end
-        end as amount_month,
+        end::numeric(18, 2) as amount_month,
         plan_amount,
         load_id,
         is_sample
@@ -120,7 +120,7 @@ reversed as (
         classification_name,
         fund_type,
         0::numeric(18, 2) as amount_cumulative,
-        case when reported_after = month + 1 then -amount_cumulative end as amount_month,
+        case when reported_after = month + 1 then -amount_cumulative end::numeric(18, 2) as amount_month,
         null::numeric(18, 2) as plan_amount,
         load_id_after as load_id,
         is_sample

@@ -27,7 +27,8 @@ _SELECTION: dict[Layer, tuple[str, ...]] = {
     "indicators": ("path:models/indicators",),
     "marts": ("path:models/marts",),
 }
-_SEVERITY = {"error": "critical", "fail": "critical", "warn": "warning"}
+_SCHEMA: dict[Layer, str] = {"staging": "staging", "indicators": "indicators", "marts": "build"}
+_SEVERITY = {"fail": "critical", "warn": "warning"}
 _PROFILE_KEYS = ("host", "port", "dbname", "user", "password")
 # What was parsed in this process, good while no file of the project changes: parsing costs more than building a layer.
 _manifests: dict[tuple[str, str, int], Any] = {}
@@ -181,7 +182,7 @@ def _store_results(warehouse: Warehouse, layer: Layer, build_id: int, results: S
         )
         for r in results
     ]  # fmt: skip
-    failures = [_gate_row(layer, build_id, r) for r in results if r.status in ("fail", "warn", "error") and _is_test(r)]
+    failures = [_gate_row(layer, build_id, r) for r in results if str(r.status) in _SEVERITY]
     with warehouse.connect("gate") as connection, connection.cursor() as cursor:
         cursor.execute("delete from ops.dbt_node_run where build_id = %s and layer = %s", (build_id, layer))
         cursor.executemany(
@@ -205,7 +206,7 @@ def _gate_row(layer: Layer, build_id: int, result: Any) -> tuple[object, ...]:
     description_uk, _, description_en = str(node.description or "").partition(" / ")
     count = result.failures if result.failures is not None else "?"
     return (
-        build_id, layer, _dataset(node), node.unique_id, _SEVERITY[str(result.status)], result.failures,
+        build_id, layer, f"{_SCHEMA[layer]}.{_tested(node)}", node.unique_id, _SEVERITY[str(result.status)], result.failures,
         getattr(node, "compiled_code", None),
         f"Перевірка dbt «{node.name}» знайшла рядків: {count}. {description_uk}".strip(),
         f"dbt test “{node.name}” found {count} rows. {description_en}".strip(),
@@ -213,14 +214,10 @@ def _gate_row(layer: Layer, build_id: int, result: Any) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _dataset(node: Any) -> str:
-    """The table that a test asks about: 'staging.stg_katottg__unit'."""
+def _tested(node: Any) -> str:
+    """Name of the model that a test asks about."""
     tested = getattr(node, "attached_node", None) or next(iter(node.depends_on.nodes), node.unique_id)
     return str(tested).rsplit(".", 1)[-1]
-
-
-def _is_test(result: Any) -> bool:
-    return str(result.node.resource_type) == "test"
 
 
 def _name(result: Any) -> str:

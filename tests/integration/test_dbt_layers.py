@@ -1,0 +1,366 @@
+"""The dbt layers on a real server: what they compute, that redoing changed keys gives what redoing all gives, and how they fail."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from asms.catalogue import load_catalogue, store_catalogue
+from asms.quality.rules import apply_rules
+from asms.settings import Settings, load_settings
+from asms.sources.katottg import fetch_katottg
+from asms.sources.population import fetch_population
+from asms.warehouse import dbt
+from asms.warehouse.build import start_build
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.release import publish
+
+VINNYTSIA = "UA05020030000031457"
+LUTSK = "UA07080170000013585"
+KYIV = "UA80000000000093317"
+SEVASTOPOL = "UA85000000000065278"
+LAYERS: tuple[dbt.Layer, ...] = ("staging", "indicators", "marts")
+
+Cells = Mapping[tuple[str, str], str | None]
+
+
+@dataclass
+class House:
+    """A warehouse with the codifier and the catalogue, into whose raw tables a test writes."""
+
+    warehouse: Warehouse
+    target: Path
+    batch: int = 0
+    arrivals: dict[str, int] = field(default_factory=dict)
+
+    def deliver(self, source: str, path: str, content: str) -> tuple[str, str]:
+        """Book an arrival and its load; return their ids."""
+        sequence = self.arrivals[path] = self.arrivals.get(path, 0) + 1
+        delivery = _digest(path, str(sequence), content)
+        load = f"{source}-{delivery[:20]}"
+        with self.warehouse.connect("loader") as connection:
+            connection.execute(
+                "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, "
+                "is_sample) values (%s, %s, 'test', %s, %s, %s, 1, %s, false)",
+                (delivery, source, path, sequence, _digest(content), self.batch),
+            )
+            connection.execute(
+                "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
+                "values (%s, %s, %s, '1', 'loaded', false)",
+                (load, source, delivery),
+            )
+        return delivery, load
+
+    def send(self, municipality: str, period: str, cells: Cells, *, path: str | None = None) -> str:
+        """A return arrives in the current batch; return its submission_id."""
+        content = f"{municipality}|{period}|{sorted(cells.items())}"
+        delivery, load = self.deliver("submissions", path or f"{municipality} {period}", content)
+        submission = _digest(content)
+        rows = [
+            (submission, code.partition(".")[0], f"D{row}", code, code, sex, value, _kind(value))
+            for row, ((code, sex), value) in enumerate(cells.items(), 5)
+        ]
+        with self.warehouse.connect("loader") as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "insert into raw.submission (submission_id, load_id, sha256, file_name, form_code, form_version, "
+                "collection_code, municipality_code, municipality_text, time_period, cell_count) "
+                "values (%s, %s, %s, %s, 'TEST', '1', 'ASMS', %s, '', %s, %s) on conflict do nothing",
+                (submission, load, submission, path or "return.xlsx", municipality, period, len(rows)),
+            )
+            cursor.execute("insert into raw.submission_delivery values (%s, %s, %s)", (delivery, submission, load))
+            cursor.executemany(
+                "insert into raw.submission_cell (submission_id, sheet, cell, indicator_code, code_text, sex, value_text, "
+                "value_type) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+                rows,
+            )
+        return submission
+
+    def answer(self, budget_code: str, year: int, rows: list[tuple[int, str, str]]) -> None:
+        """Open Budget answers for incomes of one budget and year: (month, classification code, cumulative amount)."""
+        _, load = self.deliver("open_budget", f"{budget_code} INCOMES {year}", str(rows))
+        with self.warehouse.connect("loader") as connection, connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into raw.open_budget_row values (%s, %s, %s, 'INCOMES', '', %s, %s, 'T', %s, %s, 'Податок', null, "
+                "null, %s)",
+                [
+                    (load, number, budget_code, year, f"{month:02}.{year}", budget_code, code, amount)
+                    for number, (month, code, amount) in enumerate(rows, 2)
+                ],
+            )
+
+    def build(self, *, force: bool = False) -> tuple[int, bool]:
+        build = start_build(self.warehouse, force=force)
+        self.layers(build.build_id, is_full=build.is_full)
+        return build.build_id, build.is_full
+
+    def layers(self, build_id: int, *, is_full: bool) -> None:
+        for layer in LAYERS:
+            result = dbt.build_layer(self.warehouse, layer, build_id, is_full, target_path=self.target)
+            assert result.failed_nodes == ()
+            if layer == "staging":
+                apply_rules(self.warehouse, build_id, is_full)
+
+    def rebuild_models(self, *options: str) -> None:
+        """All models again, on the findings that stand, without their tests."""
+        command = ["build", "--exclude-resource-type", "test", "unit_test", *options]
+        results = dbt.invoke(command, warehouse=self.warehouse, target_path=self.target)
+        assert {str(result.status) for result in results} <= {"success", "no-op"}
+
+    def query(self, statement: str, parameters: tuple[object, ...] = ()) -> list[Any]:
+        with self.warehouse.connect("gate") as connection:
+            return connection.execute(statement.encode(), parameters).fetchall()
+
+    def execute(self, statement: str) -> None:
+        with self.warehouse.connect("admin") as connection:
+            connection.execute(statement.encode())
+
+    def value(self, municipality: str, code: str, period: str, sex: str = "T") -> tuple[float | None, str] | None:
+        rows = self.query(
+            "select obs_value, obs_status from build.fct_indicator_value "
+            "where municipality_code = %s and indicator_code = %s and time_period = %s and sex = %s",
+            (municipality, code, period, sex),
+        )
+        return rows[0] if rows else None
+
+    def hashes(self) -> dict[str, str]:
+        """Hash of all rows of every table that dbt makes."""
+        tables = self.query(
+            "select schemaname, tablename from pg_tables where schemaname in ('staging', 'indicators', 'build') order by 1, 2"
+        )
+        found = {}
+        with self.warehouse.connect("gate") as connection:
+            for schema, name in tables:
+                query = sql.SQL("select md5(string_agg(t::text, chr(10) order by t::text)) from {} as t")
+                row = connection.execute(query.format(sql.Identifier(schema, name))).fetchone()
+                assert row is not None
+                found[f"{schema}.{name}"] = row[0]
+        return found
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+
+
+def _kind(value: str | None) -> str:
+    if value is None:
+        return "empty"
+    return "number" if value.replace(".", "").isdigit() else "text"
+
+
+def _clone(template: Warehouse) -> Iterator[Warehouse]:
+    copy = replace(template, database=f"test_{uuid.uuid4().hex[:12]}")
+    server = replace(template, database="postgres")
+    name, roles = (
+        sql.Identifier(copy.database),
+        sql.SQL("asms_loader, asms_transformer, asms_gate, asms_publisher, asms_bi"),
+    )
+    with server.connect("admin", autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(template.database)))
+        connection.execute(sql.SQL("grant connect, temporary, create on database {} to {}").format(name, roles))
+    yield copy
+    with server.connect("admin", autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+@pytest.fixture(scope="module")
+def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The house after its first night: two hromadas reported 2023, one of them 2024 too, one budget of 2022."""
+    for warehouse in _clone(template_warehouse):
+        house = House(warehouse, tmp_path_factory.mktemp("dbt"))
+        settings = load_settings({"ASMS_HOME": str(house.target)})
+        store_catalogue(warehouse, load_catalogue())
+        fetch_katottg(warehouse, settings, _sha256)
+        house.batch = 1
+        house.send(
+            VINNYTSIA, "2023",
+            {
+                ("TER.001", "T"): "70", ("POP.001", "T"): "1000", ("POP.001", "F"): "520", ("POP.001", "M"): "480",
+                ("POP.010", "T"): "30", ("POP.011", "T"): "10", ("TER.004", "T"): "сто", ("SAF.001", "T"): "3",
+            },
+        )  # fmt: skip
+        house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "400", ("REV.001", "T"): "–"})
+        house.send(LUTSK, "2024", {("TER.001", "T"): "10", ("POP.001", "T"): "410"})
+        house.answer("02536000000", 2022, [(1, "11010000", "10.10"), (2, "11010000", "30.30"), (2, "18010000", "5")])
+        build_id, is_full = house.build()
+        assert is_full
+        publish(warehouse, build_id, house.target / "manifest.json")
+        yield house
+
+
+@pytest.fixture
+def own_house(house: House, tmp_path: Path) -> Iterator[House]:
+    """A copy of the house that one test may change."""
+    for warehouse in _clone(house.warehouse):
+        yield House(warehouse, tmp_path, house.batch, dict(house.arrivals))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_reported_and_derived_values_stand_in_the_facts(house: House) -> None:
+    assert house.value(VINNYTSIA, "POP.001", "2023", "F") == (520.0, "A")
+    assert house.value(VINNYTSIA, "TER.D01", "2023") == (pytest.approx(1000 / 70), "A")
+    assert house.value(LUTSK, "TER.D01", "2023") == (None, "M_Z"), "area 0 is no denominator"
+    assert house.value(VINNYTSIA, "POP.D03", "2023") == (None, "M_ND"), "population of 2024 is not due yet"
+    assert house.value(LUTSK, "REV.001", "2023") == (None, "M_NA")
+    assert house.value(LUTSK, "REV.010", "2023") == (None, "M_NR")
+    assert house.value(VINNYTSIA, "TER.004", "2023") == (None, "M_Q")
+
+
+def test_restricted_values_stop_before_the_marts(house: House) -> None:
+    kept = house.query(
+        "select obs_value from indicators.int_observation__accepted where indicator_code = 'SAF.001' and obs_status = 'A'"
+    )
+    assert kept == [(3.0,)]
+    for table in ("fct_indicator_value", "mart_municipality_profile", "mart_indicator_peer_stats"):
+        found = house.query(
+            f"select count(*) from build.{table} inner join catalogue.indicator using (indicator_code) "
+            "where indicator.conf_status = 'restricted'"
+        )
+        assert found == [(0,)], table
+    assert house.query("select name_uk is not null from build.dim_indicator where indicator_code = 'SAF.001'") == [
+        (True,)
+    ]
+
+
+def test_every_body_of_the_codifier_is_listed(house: House) -> None:
+    counts = house.query("select category, count(*) from build.dim_municipality group by 1 order by 1")
+    assert counts == [("H", 1772), ("K", 2)]
+    crimea = house.query(
+        "select count(*) from build.dim_municipality where oblast_name_uk = 'Автономна Республіка Крим'"
+    )
+    assert crimea == [(303,)]
+    rows = house.query(
+        "select has_return, count(distinct municipality_code), sum(answered_count) from build.fct_completeness "
+        "where time_period = '2023' group by 1 order by 1"
+    )
+    assert rows == [(False, 1772, 0), (True, 2, 5)], "an indicator is answered when each of its cells is"
+    names = house.query(
+        "select name_uk, name_en from build.dim_municipality where municipality_code in (%s, %s) order by 1",
+        (KYIV, SEVASTOPOL),
+    )
+    assert names == [("Київ", "Kyiv"), ("Севастополь", "Sevastopol")]
+
+
+def test_comments_are_kept_in_the_database(house: House) -> None:
+    for schema in ("staging", "indicators", "build"):
+        bare = house.query(
+            "select relation.relname, attribute.attname from pg_class as relation "
+            "inner join pg_attribute as attribute on relation.oid = attribute.attrelid and attribute.attnum > 0 "
+            "where relation.relnamespace = %s::regnamespace and relation.relkind in ('r', 'v') and not attribute.attisdropped "
+            "and col_description(relation.oid, attribute.attnum) is null",
+            (schema,),
+        )
+        assert bare == [], schema
+
+
+def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
+    own_house.batch = 2
+    own_house.send(VINNYTSIA, "2024", {("TER.001", "T"): "70", ("POP.001", "T"): "1100"})
+    own_house.send(LUTSK, "2023", {("TER.001", "T"): "8", ("POP.001", "T"): None, ("TER.004", "T"): "7"})
+    own_house.send(KYIV, "2023", {("TER.001", "T"): "800", ("POP.001", "T"): "5000"}, path="a.xlsx")
+    own_house.send(KYIV, "2023", {("TER.001", "T"): "801", ("POP.001", "T"): "5000"}, path="b.xlsx")
+    own_house.answer("02536000000", 2022, [(1, "11010000", "10.10")])
+    _, is_full = own_house.build()
+    assert not is_full
+    assert own_house.value(LUTSK, "TER.001", "2023") == (8.0, "A")
+    assert own_house.value(LUTSK, "POP.001", "2023") == (None, "M_NR"), (
+        "a blank in a newer return is the answer in force"
+    )
+    assert own_house.value(LUTSK, "TER.004", "2023") == (7.0, "A")
+    assert own_house.value(LUTSK, "REV.001", "2023") == (None, "M_NA"), "what the newer return does not ask stands"
+    assert own_house.value(KYIV, "TER.001", "2023") == (None, "M_Q"), "two files of one batch contradict each other"
+    assert own_house.value(VINNYTSIA, "POP.D03", "2023") == (pytest.approx(20 / 1050 * 1000), "A"), "now it is due"
+    assert own_house.query(
+        "select classification_code, time_period, amount_month::text from build.fct_budget_monthly"
+    ) == [("11010000", "2022-01", "10.10")], "months that the service took back are gone"
+    by_keys = own_house.hashes()
+    own_house.rebuild_models()
+    assert own_house.hashes() == by_keys, "running it again changes nothing"
+    own_house.rebuild_models("--full-refresh")
+    in_full = own_house.hashes()
+    assert {name for name in in_full if in_full[name] != by_keys[name]} == set()
+    assert len(in_full) > 20
+
+
+def test_models_compute_what_their_unit_tests_say(house: House) -> None:
+    results = dbt.invoke(["test", "--select", "test_type:unit"], warehouse=house.warehouse, target_path=house.target)
+    assert [(result.node.name, result.message) for result in results if result.status != "pass"] == []
+    assert len(results) >= 8
+
+
+def test_a_failed_test_becomes_a_gate_result_and_models_still_stand(own_house: House) -> None:
+    _, load = own_house.deliver("katottg", "broken", "broken")
+    own_house.execute(
+        f"insert into raw.katottg_unit select '{load}', row_no, level1_code, level2_code, level3_code, level4_code, "
+        "level5_code, category, name from raw.katottg_unit; "
+        f"insert into raw.katottg_unit select '{load}', 99999, '{VINNYTSIA}', null, null, null, null, 'O', 'Двійник'"
+    )
+    build = start_build(own_house.warehouse)
+    assert build.is_full, "another codifier concerns every key"
+    result = dbt.build_layer(own_house.warehouse, "staging", build.build_id, True, target_path=own_house.target)
+    assert any("unique_stg_katottg__unit_unit_code" in node for node in result.failed_nodes)
+    rows = own_house.query(
+        "select dataset, severity, success, unexpected_count, failing_rows_sql, message_uk from quality.gate_result "
+        "where build_id = %s and engine = 'dbt' and gate = 'staging' and check_id like '%%unique_stg_katottg__unit_unit_code%%'",
+        (build.build_id,),
+    )
+    (dataset, severity, success, count, failing_rows, message), *others = rows
+    assert others == []
+    assert (dataset, severity, success, count) == ("staging.stg_katottg__unit", "critical", False, 1)
+    assert "знайшла рядків: 1" in message
+    assert len(own_house.query(failing_rows)) == 1
+    ran = own_house.query(
+        "select count(*) from ops.dbt_node_run where build_id = %s and status = 'success'", (build.build_id,)
+    )
+    assert ran[0][0] > 15
+
+
+def test_a_model_that_cannot_run_is_an_error_that_names_it(own_house: House) -> None:
+    own_house.execute(
+        "update catalogue.compiled_formula set value_sql = 'no_such_column' where indicator_code = 'TER.D01'"
+    )
+    build = start_build(own_house.warehouse)
+    with pytest.raises(dbt.DbtError, match=r"(?s)int_indicator__derived: error: .*no_such_column"):
+        dbt.build_layer(own_house.warehouse, "indicators", build.build_id, True, target_path=own_house.target)
+    status = own_house.query(
+        "select status from ops.dbt_node_run where build_id = %s and node_id like '%%__derived'", (build.build_id,)
+    )
+    assert status == [("error",)]
+
+
+def test_no_password_is_left_behind(house: House) -> None:
+    password = house.warehouse.passwords["transformer"]
+    files = [file for file in house.target.rglob("*") if file.is_file() and file.name != "credentials.json"]
+    assert files
+    assert [file for file in files if password.encode() in file.read_bytes()] == []
+    assert [name for name in os.environ if name.startswith(("ASMS_DBT_", "DBT_ENV_SECRET"))] == []
+
+
+def test_all_of_the_printed_population_finds_its_municipality(
+    template_warehouse: Warehouse, real_data: Path, tmp_path: Path
+) -> None:
+    from asms.sample.server import serve
+
+    for warehouse in _clone(template_warehouse):
+        settings = load_settings({"ASMS_HOME": str(tmp_path)})
+        fetch_katottg(warehouse, settings, _sha256)
+        with serve(real_data) as server:
+            given: Settings = settings.model_copy(update={"population_url": server.population_url})
+            fetch_population(warehouse, given, _sha256)
+        selection = ["--select", "+stg_population__municipality", "--exclude-resource-type", "unit_test"]
+        selection += ["--indirect-selection", "buildable"]
+        results = dbt.invoke(["build", *selection], warehouse=warehouse, target_path=tmp_path / "dbt")
+        assert {str(result.status) for result in results} == {"success", "pass"}
+        with warehouse.connect("gate") as connection:
+            total = connection.execute(
+                "select count(*), sum(population) from staging.stg_population__municipality"
+            ).fetchone()
+        assert total == (1470, 41167335), "1,469 hromadas and Kyiv; the sum is the one printed for the country"

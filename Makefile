@@ -72,8 +72,8 @@ bench: $(STAMP) ## Measure speed and memory against a peer in the same run
 	@$(BIN)/python -m pytest tests/bench -q -s --numprocesses=0
 
 .PHONY: docs
-docs: $(STAMP) ## Make the dbt documentation site in dbt_project/target
-	@$(BIN)/asms dbt docs generate
+docs: $(STAMP) ## Make the dbt documentation of the last run's database
+	@$(BIN)/asms dbt docs
 
 .PHONY: clean
 clean: ## Remove what builds and tests leave (keeps var/, where the data is)

@@ -5,13 +5,14 @@ Stands above the domain's packages, beside ``asms.cli``, because it joins them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from asms.catalogue import load_catalogue, store_catalogue
 from asms.quality.gates import run_gate
 from asms.quality.rules import apply_rules
 from asms.quality.suites import GATES
 from asms.settings import Settings
-from asms.warehouse.build import end_build, start_build
+from asms.warehouse.build import Build, end_build, start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.dbt import build_layer
 from asms.warehouse.release import publish
@@ -40,7 +41,14 @@ def rebuild(
     done("start_build")
     if not build.is_needed:
         return RebuildResult(_current_release(warehouse), False, None)
-    target = settings.home / "dbt"
+    try:
+        return _build(warehouse, settings.home / "dbt", build, done)
+    except Exception:
+        end_build(warehouse, build.build_id, "failed")
+        raise
+
+
+def _build(warehouse: Warehouse, target: Path, build: Build, done: Callable[[str], None]) -> RebuildResult:
     for gate in GATES:
         if gate != "raw":
             build_layer(warehouse, gate, build.build_id, build.is_full, target_path=target)

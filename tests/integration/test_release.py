@@ -210,7 +210,7 @@ def test_a_load_behind_a_closed_gate_is_not_forgotten(warehouse: Warehouse, tmp_
             "values ('load-1', 'submissions', 'd', '1', 'loaded', true)"
         )
         connection.execute(
-            "insert into raw.submission values ('s', 'load-1', 'sha', 'f.xlsx', 'F', '1', 'ASMS', 'UA1', 'UA1', '2024', 1)"
+            "insert into raw.submission values ('s', 'load-1', 'sha', 'f.xlsx', 'F', '1', 'ASMS', 'UA1', 'UA1', '2024-03', 1)"
         )
         connection.execute(
             "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample) "
@@ -219,11 +219,45 @@ def test_a_load_behind_a_closed_gate_is_not_forgotten(warehouse: Warehouse, tmp_
         connection.execute("insert into raw.submission_delivery values ('d', 's', 'load-1')")
     refused = start_build(warehouse)
     assert (refused.is_full, refused.changed_key_count, refused.load_count) == (False, 1, 1)
+    with warehouse.connect("gate") as connection:
+        assert connection.execute("select time_period from ops.changed_key").fetchall() == [("2024",)]
     end_build(warehouse, refused.build_id, "gate_closed", closed_gate="staging")
     again = start_build(warehouse)
     assert (again.is_needed, again.changed_key_count) == (True, 1)
     publish(warehouse, again.build_id, _manifest(tmp_path))
     assert start_build(warehouse).is_needed is False
+
+
+def _catalogue(warehouse: Warehouse, version: str) -> None:
+    with warehouse.connect("loader") as connection:
+        connection.execute("delete from catalogue.version")
+        connection.execute(
+            "insert into catalogue.version (catalogue_version, rule_version) values (%s, 'r')", (version,)
+        )
+
+
+def test_a_change_that_was_refused_and_taken_back_is_redone_in_full(warehouse: Warehouse, tmp_path: Path) -> None:
+    """The refused build left the changed catalogue's figures in the layers, for every key."""
+    _catalogue(warehouse, "a")
+    _publish(warehouse, tmp_path, [("UA1", 1.0, "a")])
+    _catalogue(warehouse, "b")
+    refused = start_build(warehouse)
+    assert (refused.is_full, refused.reason) == (True, "catalogue changed")
+    end_build(warehouse, refused.build_id, "gate_closed", closed_gate="marts")
+    _catalogue(warehouse, "a")
+    again = start_build(warehouse)
+    assert (again.is_needed, again.is_full) == (True, True)
+    publish(warehouse, again.build_id, _manifest(tmp_path))
+    assert start_build(warehouse).is_needed is False
+
+
+def test_a_build_stops_when_what_it_rests_on_changes_half_way(warehouse: Warehouse) -> None:
+    _catalogue(warehouse, "a")
+    build = start_build(warehouse)
+    check_build(warehouse, build.build_id)
+    _catalogue(warehouse, "b")
+    with pytest.raises(SupersededError, match="catalogue changed"):
+        check_build(warehouse, build.build_id)
 
 
 def test_the_release_says_since_when_it_is_stale(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ latest as (
         is_sample
     from loads
     where source = 'open_budget' and status = 'loaded'
-    order by path asc, received_no desc
+    order by path asc, received_no desc, loaded_at desc, load_id asc
 
 ),
 

@@ -25,7 +25,7 @@ latest_load as (
     select load_id
     from loads
     where source = 'population' and status = 'loaded'
-    order by received_no desc
+    order by received_no desc, loaded_at desc, load_id asc
     limit 1
 
 ),

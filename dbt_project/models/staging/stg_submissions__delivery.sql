@@ -12,15 +12,16 @@ submissions as (
 
 ),
 
-deliveries as (
+loads as (
 
-    select * from {{ source('raw', 'delivery') }}
+    select * from {{ ref('stg_ops__load') }}
 
 ),
 
 final as (
 
-    select
+    -- a delivery that was read anew, by a newer form definition, counts as its latest reading says
+    select distinct on (arrivals.delivery_id)
         arrivals.delivery_id,
         arrivals.submission_id,
         arrivals.load_id,
@@ -30,13 +31,14 @@ final as (
         submissions.municipality_code,
         submissions.time_period,
         submissions.file_name,
-        deliveries.path,
-        deliveries.batch_no,
-        deliveries.received_no,
-        deliveries.is_sample
+        loads.path,
+        loads.batch_no,
+        loads.received_no,
+        loads.is_sample
     from arrivals
     inner join submissions on arrivals.submission_id = submissions.submission_id
-    inner join deliveries on arrivals.delivery_id = deliveries.delivery_id
+    inner join loads on arrivals.load_id = loads.load_id
+    order by arrivals.delivery_id asc, loads.loaded_at desc, loads.load_id asc, arrivals.submission_id asc
 
 )
 

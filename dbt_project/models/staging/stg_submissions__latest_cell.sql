@@ -35,13 +35,14 @@ answers as (
         *,
         concat_ws(
             '|', obs_value, obs_status, status_reason, broken_rule_id, case when obs_status = 'M_Q' then value_text end
-        ) as answer
+        ) as answer,
+        coalesce(status_reason, '') = 'blank' as is_blank
     from cells
     order by submission_id, indicator_code, sex, coalesce(status_reason, '') = 'blank', sheet, cell
 
 ),
 
--- arrivals of one batch have no order among them
+-- Arrivals of one batch have no order among them. A blank contradicts nothing: two departments may each send their own part.
 delivered as (
 
     select
@@ -63,8 +64,12 @@ delivered as (
         answers.is_sample,
         deliveries.load_id,
         deliveries.batch_no,
-        min(answers.answer) over batch != max(answers.answer) over batch as is_contradicted,
-        row_number() over (batch order by answers.submission_id, deliveries.load_id) as place
+        coalesce(
+            min(answers.answer) filter (where not answers.is_blank) over batch
+            != max(answers.answer) filter (where not answers.is_blank) over batch,
+            false
+        ) as is_contradicted,
+        row_number() over (batch order by answers.is_blank, answers.submission_id, deliveries.load_id) as place
     from answers
     inner join deliveries on answers.submission_id = deliveries.submission_id
     window

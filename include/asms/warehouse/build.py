@@ -8,6 +8,7 @@ from typing import Literal
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from asms.paths import DBT_DIR, EXPECTATIONS_DIR, PROJECT_ROOT
 from asms.warehouse.connection import Warehouse
@@ -25,23 +26,30 @@ left join ops.release_load on load.load_id = release_load.load_id
 where release_load.load_id is null
 """
 
+# By delivery and not by load: a delivery that is read anew may name another body, and the one it named before changes too.
 _CHANGED_BY_SUBMISSIONS = """
 insert into ops.changed_key (municipality_code, time_period, reason)
-select distinct submission.municipality_code, submission.time_period, 'submissions'
+select distinct submission.municipality_code, left(submission.time_period, 4), 'submissions'
 from ops.build_load
-inner join raw.submission_delivery on build_load.load_id = submission_delivery.load_id
-inner join raw.submission on submission_delivery.submission_id = submission.submission_id
+inner join raw.submission_delivery as arrived on build_load.load_id = arrived.load_id
+inner join raw.submission_delivery as reading on arrived.delivery_id = reading.delivery_id
+inner join raw.submission on reading.submission_id = submission.submission_id
 where build_load.build_id = %s
 on conflict do nothing
 """
 
+# By the question asked and not by the rows that came: an answer that has become empty has none, and changes the year all the same.
 _CHANGED_BY_BUDGETS = """
 insert into ops.changed_key (municipality_code, time_period, reason)
 select distinct budget_code.area_code, open_budget_row.year, 'open_budget'
 from ops.build_load
-inner join raw.open_budget_row on build_load.load_id = open_budget_row.load_id
+inner join ops.load as arrived on build_load.load_id = arrived.load_id
+inner join raw.delivery as arrival on arrived.delivery_id = arrival.delivery_id
+inner join raw.delivery as asked on arrival.channel = asked.channel and arrival.path = asked.path
+inner join ops.load as answer on asked.delivery_id = answer.delivery_id
+inner join raw.open_budget_row on answer.load_id = open_budget_row.load_id
 inner join staging.budget_code on open_budget_row.budget_code = budget_code.budget_code
-where build_load.build_id = %s
+where build_load.build_id = %s and arrived.source = 'open_budget'
 on conflict do nothing
 """
 
@@ -82,15 +90,16 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
     """
     with warehouse.connect("publisher") as connection:
         connection.execute("update ops.build set status = 'superseded', finished_at = now() where status = 'running'")
-        reasons = _full_reasons(connection, force=force)
+        inputs = current_inputs(connection)
+        reasons = _full_reasons(connection, inputs, force=force)
         loads = connection.execute(_UNPUBLISHED_LOADS).fetchall()
         is_full = bool(reasons)
         is_needed = is_full or bool(loads)
         reason = ", ".join(reasons) or (f"{len(loads)} new loads" if loads else "nothing new")
         row = connection.execute(
-            "insert into ops.build (status, run_id, is_full, reason, finished_at) "
-            "values (%s, %s, %s, %s, case when %s then null else now() end) returning build_id",
-            ("running" if is_needed else "unchanged", run_id, is_full, reason, is_needed),
+            "insert into ops.build (status, run_id, is_full, reason, inputs, finished_at) "
+            "values (%s, %s, %s, %s, %s, case when %s then null else now() end) returning build_id",
+            ("running" if is_needed else "unchanged", run_id, is_full, reason, Jsonb(inputs), is_needed),
         ).fetchone()
         assert row is not None  # noqa: S101 - `returning` of an insert of one row
         build_id = int(row[0])
@@ -99,6 +108,10 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
             (build_id,),
         )
         connection.execute("delete from ops.changed_key")
+        if is_full:
+            # From here on the layers hold what these inputs make. Should this build not be published and the inputs be put back,
+            # the next one must be full as well, or it would publish what it did not redo.
+            connection.execute("delete from ops.input_version")
         if is_needed and not is_full:
             connection.execute(_CHANGED_BY_SUBMISSIONS, (build_id,))
             connection.execute(_CHANGED_BY_BUDGETS, (build_id,))
@@ -109,13 +122,20 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
 
 
 def check_build(warehouse: Warehouse, build_id: int) -> None:
-    """Raise SupersededError unless ``build_id`` is the running build. Each step of a build asks first."""
+    """Raise SupersededError unless ``build_id`` is the running build and its inputs are as it found them.
+
+    Each step of a build asks first: a codifier or catalogue that changes half way would make halves that do not fit.
+    """
     with warehouse.connect("publisher") as connection:
-        row = connection.execute("select status from ops.build where build_id = %s", (build_id,)).fetchone()
-    if row is None or row[0] != "running":
-        raise SupersededError(
-            f"build {build_id} is {row[0] if row else 'unknown'}: a later build took over, or it ended; start a new run"
-        )
+        row = connection.execute("select status, inputs from ops.build where build_id = %s", (build_id,)).fetchone()
+        if row is None or row[0] != "running":
+            raise SupersededError(
+                f"build {build_id} is {row[0] if row else 'unknown'}: a later build took over, or it ended; start a new run"
+            )
+        now = current_inputs(connection)
+    changed = sorted(name for name in now if now[name] != row[1].get(name))
+    if changed:
+        raise SupersededError(f"build {build_id} began before {', '.join(changed)} changed; start a new run")
 
 
 def end_build(warehouse: Warehouse, build_id: int, status: BuildEnd, *, closed_gate: str | None = None) -> None:
@@ -137,7 +157,8 @@ def current_inputs(connection: psycopg.Connection) -> dict[str, str]:
     for source in ("katottg", "population"):
         latest = connection.execute(
             "select load.load_id from ops.load inner join raw.delivery on load.delivery_id = delivery.delivery_id "
-            "where load.source = %s and load.status = 'loaded' order by delivery.received_no desc limit 1",
+            "where load.source = %s and load.status = 'loaded' "
+            "order by delivery.received_no desc, load.loaded_at desc, load.load_id limit 1",
             (source,),
         ).fetchone()
         if latest:
@@ -164,13 +185,15 @@ def hash_files(files: Iterable[Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-def _full_reasons(connection: psycopg.Connection, *, force: bool) -> list[str]:
+def _full_reasons(connection: psycopg.Connection, inputs: dict[str, str], *, force: bool) -> list[str]:
     """Why every key must be redone; empty when the changed keys are enough."""
     reasons = ["asked for"] if force else []
     if connection.execute("select 1 from ops.current_release").fetchone() is None:
         return [*reasons, "no release yet"]
     before: dict[str, str] = dict(connection.execute("select input, version from ops.input_version").fetchall())
-    changed = sorted(name for name, version in current_inputs(connection).items() if before.get(name) != version)
+    if not before:
+        return [*reasons, "the last full build was not published"]
+    changed = sorted(name for name, version in inputs.items() if before.get(name) != version)
     return reasons + [f"{name} changed" for name in changed]
 
 

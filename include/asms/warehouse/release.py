@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from asms.warehouse.build import code_version, current_inputs
+from asms.warehouse.build import code_version
 from asms.warehouse.connection import Warehouse
 
 _LOG = logging.getLogger(__name__)
@@ -404,10 +404,11 @@ def _record_inputs(connection: psycopg.Connection, build_id: int, release_id: in
         (release_id, build_id),
     )
     connection.execute("delete from ops.input_version")
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into ops.input_version (input, version) values (%s, %s)", list(current_inputs(connection).items())
-        )
+    connection.execute(
+        "insert into ops.input_version (input, version) "
+        "select key, value from ops.build cross join jsonb_each_text(build.inputs) where build.build_id = %s",
+        (build_id,),
+    )
 
 
 def _columns(connection: psycopg.Connection, schema: str, table: str) -> dict[str, str]:

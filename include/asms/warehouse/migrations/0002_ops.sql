@@ -31,6 +31,7 @@ create table ops.build (
     run_id text,                       -- Airflow's run id, for finding the logs
     is_full boolean not null,          -- every key is redone
     reason text not null,
+    inputs jsonb not null default '{}', -- fingerprints found at its start, of what ops.input_version lists
     changed_key_count bigint not null default 0,
     closed_gate text,
     release_id bigint,

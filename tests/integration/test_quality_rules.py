@@ -28,7 +28,9 @@ def layers(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
-def send(warehouse: Warehouse, path: str, *, batch: int, body: str = OURS, year: str = "2024", seq: int = 1) -> str:
+def send(
+    warehouse: Warehouse, path: str, *, batch: int, body: str = OURS, year: str = "2024", seq: int = 1,
+         collection: str = "ASMS") -> str:  # fmt: skip
     """Book an arrival of a return and its load; return the submission's id, made from path and batch."""
     key = f"{path}#{batch}"
     with warehouse.connect("loader") as connection:
@@ -43,8 +45,8 @@ def send(warehouse: Warehouse, path: str, *, batch: int, body: str = OURS, year:
             (f"load {key}", key),
         )
         connection.execute(
-            "insert into raw.submission values (%s, %s, %s, %s, 'ASMS-ANNUAL', '1', 'ASMS', %s, 'наша', %s, 1)",
-            (key, f"load {key}", key, path, body, year),
+            "insert into raw.submission values (%s, %s, %s, %s, 'ASMS-ANNUAL', '1', %s, %s, 'наша', %s, 1)",
+            (key, f"load {key}", key, path, collection, body, year),
         )
         connection.execute("insert into raw.submission_delivery values (%s, %s, %s)", (key, key, f"load {key}"))
     return key
@@ -52,14 +54,15 @@ def send(warehouse: Warehouse, path: str, *, batch: int, body: str = OURS, year:
 
 def stage(  # noqa: PLR0913 - what a cell can be, by name
     warehouse: Warehouse, submission: str, code: str, value: str | None, *, rule: str | None = None,
-          cell: str = "D7", in_force: bool = True, is_conflict: bool = False, body: str = OURS) -> None:  # fmt: skip
+          cell: str = "D7", in_force: bool = True, is_conflict: bool = False, body: str = OURS,
+          collection: str = "ASMS") -> None:  # fmt: skip
     """Put one typed cell of a submission into staging, and make it the answer in force."""
     status = "conflict" if is_conflict else "rejected" if rule else None
     row: Sequence[Any] = (
         submission,
         "POP",
         cell,
-        "ASMS",
+        collection,
         body,
         "2024",
         code,
@@ -224,6 +227,17 @@ def test_compiled_rule_points_at_the_cell_and_closes_the_gate_when_fatal(layers:
     give_input(layers, {("POP.001", "T"): 45200.0, ("register", "POP.001"): 45210.0})
     assert apply_rules(layers, 1, True) == NONE_OPEN
     assert run_gate(layers, "staging", 1).passed
+
+
+def test_rule_of_another_collection_points_at_the_return_of_that_collection(layers: Warehouse) -> None:
+    """CHK.A16131.1 of the shipped rules: a score of the 2018 survey is at most 3."""
+    sent = send(layers, "tc.xlsx", batch=1, collection="TC2018")
+    stage(layers, sent, "A16131", "5", collection="TC2018")
+    give_input(layers, {("A16131", "T"): 5.0})
+    apply_rules(layers, 1, True)
+    assert [row[1:] for row in findings(layers, "rule_id, collection_code, file_name, cell, value_found")] == [
+        ("TC2018", "tc.xlsx", "D7", "5")
+    ]
 
 
 def test_rule_without_data_finds_nothing(layers: Warehouse) -> None:

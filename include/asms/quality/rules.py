@@ -93,18 +93,20 @@ where in_force.is_conflict and {redone}
 _FIND_BROKEN = """
 insert into found_now
 select
-    asked.rule_id, in_force.load_id, in_force.submission_id, 'ASMS', input.municipality_code, input.time_period,
-    slot.indicator_code, asked.sex, submission.file_name, in_force.sheet, in_force.cell, asked.told[1], asked.told[2]
+    asked.rule_id, in_force.load_id, in_force.submission_id, indicator.collection_code, input.municipality_code,
+    input.time_period, slot.indicator_code, asked.sex, submission.file_name, in_force.sheet, in_force.cell,
+    asked.told[1], asked.told[2]
 from staging.stg_submissions__input as input
 cross join lateral (values {rules}) as asked (rule_id, sex, target_slot, told)
 inner join catalogue.formula_input as slot on asked.target_slot = slot.slot
+inner join catalogue.indicator on slot.indicator_code = indicator.indicator_code
 left join staging.stg_submissions__latest_cell as in_force
     on
         input.municipality_code = in_force.municipality_code
         and input.time_period = in_force.time_period
         and slot.indicator_code = in_force.indicator_code
         and slot.sex = in_force.sex
-        and in_force.collection_code = 'ASMS'
+        and indicator.collection_code = in_force.collection_code
 left join raw.submission on in_force.submission_id = submission.submission_id
 where asked.told is not null and {redone}
 """

@@ -11,7 +11,7 @@ from asms.catalogue import load_catalogue, store_catalogue
 from asms.geography import Gazetteer, NoCodifierError
 from asms.intake import DropError, ReadResult, land_drop, read_deliveries
 from asms.intake.form_definition import load_forms
-from asms.intake.landing import LandingStore
+from asms.intake.landing import LandingStore, _hide_secrets
 from asms.intake.template import TemplateAnswer, TemplateRow, write_template
 from asms.settings import Settings, load_settings
 from asms.sources.katottg import fetch_katottg
@@ -121,7 +121,7 @@ def test_a_then_b_then_a_is_three_deliveries_of_two_returns(
 
 def test_litter_links_and_hidden_names_are_not_landed(ruled: Warehouse, settings: Settings, drop: Path) -> None:
     _write(drop / "звіт.xlsx", 1)
-    for name in ("~$звіт.xlsx", ".DS_Store", "Thumbs.db", "звіт\u202exslx.exe"):
+    for name in ("~$звіт.xlsx", ".DS_Store", "Thumbs.db", "звіт\x07.xlsx"):
         (drop / name).write_bytes(b"x")
     (drop / ".git").mkdir()
     (drop / ".git" / "config").write_bytes(b"x")
@@ -129,8 +129,55 @@ def test_litter_links_and_hidden_names_are_not_landed(ruled: Warehouse, settings
     result = land_drop(ruled, settings)
     assert result.new_count == 1
     assert sorted(skipped.path for skipped in result.skipped) == sorted(
-        ["~$звіт.xlsx", ".DS_Store", "Thumbs.db", "звіт\u202exslx.exe", ".git/config", "link.xlsx"]
+        ["~$звіт.xlsx", ".DS_Store", "Thumbs.db", "звіт\x07.xlsx", ".git/config", "link.xlsx"]
     )
+
+
+def test_a_file_that_cannot_be_landed_is_a_finding_until_it_can(
+    ruled: Warehouse, settings: Settings, drop: Path
+) -> None:
+    (drop / "link.xlsx").symlink_to("/etc/hostname")
+    (drop / "дзвінок\x07.xlsx").write_bytes(b"x")
+    (drop / "зламана\udcff.xlsx").write_bytes(b"x")
+    deep = drop.joinpath(*["ш" * 100] * 6)
+    deep.mkdir(parents=True)
+    (deep / "a.xlsx").write_bytes(b"x")
+    (drop / "~$lock.xlsx").write_bytes(b"x")
+    for _ in range(2):
+        land_drop(ruled, settings)
+        assert _findings(ruled) == dict.fromkeys(
+            ["link.xlsx", "дзвінок\\x07.xlsx", "зламана\\udcff.xlsx", f"{'/'.join(['ш' * 100] * 6)}/a.xlsx"],
+            "FILE_NOT_LANDED",
+        )
+    with ruled.connect("gate") as connection:
+        told = connection.execute(
+            "select count(*) over (), message_uk, message_en, is_sample from quality.finding "
+            "where file_name = 'link.xlsx'"
+        ).fetchall()
+    assert told == [
+        (
+            1,
+            "Файл link.xlsx не прийнято, бо це посилання або пристрій, а не файл",
+            "The file link.xlsx was not taken, because it is a link or a device, not a file",
+            True,
+        )
+    ]
+    (drop / "link.xlsx").unlink()
+    _write(drop / "link.xlsx", 1)
+    shutil.rmtree(drop / ("ш" * 100))
+    (drop / "дзвінок\x07.xlsx").unlink()
+    assert land_drop(ruled, settings).new_count == 1
+    assert _findings(ruled) == {"зламана\\udcff.xlsx": "FILE_NOT_LANDED"}
+
+
+def test_format_characters_in_a_name_do_not_keep_a_file_out(ruled: Warehouse, settings: Settings, drop: Path) -> None:
+    _write(drop / "Луць\u00adка\u200b.xlsx", 1)
+    assert land_drop(ruled, settings).new_count == 1
+    with ruled.connect("gate") as connection:
+        assert connection.execute("select path from raw.delivery").fetchall() == [("Луцька.xlsx",)]
+    _write(drop / "Луцька.xlsx", 2)
+    assert land_drop(ruled, settings).new_count == 1
+    assert _findings(ruled) == {"Луцька.xlsx": "FILE_NOT_LANDED"}
 
 
 def test_a_drop_that_is_not_there_is_named(ruled: Warehouse, settings: Settings) -> None:
@@ -141,6 +188,22 @@ def test_a_drop_that_is_not_there_is_named(ruled: Warehouse, settings: Settings)
 def test_sample_and_real_returns_never_mix(ruled: Warehouse, settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(DropError, match="never mix"):
         land_drop(ruled, settings.model_copy(update={"drop": str(tmp_path)}))
+
+
+def test_a_drop_is_never_named_with_its_password(ruled: Warehouse, settings: Settings) -> None:
+    with pytest.raises(DropError, match="never mix") as refusal:
+        land_drop(ruled, settings.model_copy(update={"drop": "s3://key:hush@bucket/returns"}))
+    assert "s3://bucket/returns" in str(refusal.value)
+    assert "hush" not in str(refusal.value)
+    real = replace(ruled, is_sample=False)
+    with pytest.raises(DropError, match="nosuch://bucket") as refusal:
+        land_drop(real, settings.model_copy(update={"drop": "nosuch://key:hush@bucket/returns"}))
+    assert "hush" not in str(refusal.value)
+
+
+def test_what_a_backend_says_hides_the_password() -> None:
+    told = _hide_secrets("cannot reach sftp://ann:hush@host/in: ann:hush refused, hush", "sftp://ann:hush@host/in")
+    assert told == "cannot reach sftp://host/in: *** refused, ***"
 
 
 def test_reading_twice_gives_the_same_tables(

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import fsspec
 import psycopg
 
+from asms.findings import Finding, insert_findings
 from asms.settings import Settings
 from asms.warehouse.connection import Warehouse
 
@@ -25,6 +26,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LITTER = {"thumbs.db", "desktop.ini"}
 _LEDGER_LOCK = 0x41534D4C
 _PROGRESS_EVERY = 100
+_MAX_PATH_BYTES = 1024  # well below what an index of PostgreSQL takes in one row
+_NOT_LANDED = "FILE_NOT_LANDED"
 
 
 class DropError(RuntimeError):
@@ -37,10 +40,11 @@ class LandingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file of the drop that was not landed, and why (English, for the log and the summary)."""
+    """A file of the drop that was not landed, and why (English; Ukrainian where somebody has to act, else '')."""
 
     path: str
     reason: str
+    reason_uk: str
 
 
 @dataclass(frozen=True)
@@ -136,15 +140,18 @@ def land_drop(warehouse: Warehouse, settings: Settings) -> LandResult:
 
     The drop is ``settings.drop``, or in a sample run the folder that the sample's workbooks are made in; where only open
     data is replayed there is none, and nothing to do. A file equal to the latest delivery on its path is left alone, so a
-    second scan books nothing. All arrivals of a scan share a batch number and are booked in one transaction.
+    second scan books nothing. All arrivals of a scan share a batch number and are booked in one transaction, together with
+    a finding FILE_NOT_LANDED for each file that could not be taken; those of earlier scans that did not recur are closed.
 
     Raises:
         DropError: the drop is not there or cannot be listed, or it would mix real returns with the sample.
+        LookupError: a file could not be taken and the rules are not in ``quality.rule``; store the catalogue first.
     """
     if settings.is_sample != warehouse.is_sample:
+        named = _name_drop(settings.drop) if settings.drop else "of the sample"
         raise DropError(
-            f"database {warehouse.database} is {'' if warehouse.is_sample else 'not '}the sample's and the drop "
-            f"{settings.drop or 'of the sample'} is {'' if settings.is_sample else 'not '}part of it: they never mix"
+            f"database {warehouse.database} is {'' if warehouse.is_sample else 'not '}the sample's and the drop {named} "
+            f"is {'' if settings.is_sample else 'not '}part of it: they never mix"
         )
     if settings.is_sample:
         drop, channel = str(settings.home / "sample" / "drop"), "sample"
@@ -155,7 +162,7 @@ def land_drop(warehouse: Warehouse, settings: Settings) -> LandResult:
     store = LandingStore(settings.landing)
     arrivals, skipped = _scan(drop, store)
     with warehouse.connect("loader") as connection:
-        delivery_ids = _book(connection, channel, arrivals, is_sample=settings.is_sample)
+        delivery_ids = _book(connection, channel, arrivals, skipped, is_sample=settings.is_sample)
     logger.info("%s: %d new, %d unchanged, %d skipped", channel, len(delivery_ids), len(arrivals) - len(delivery_ids),
                 len(skipped))  # fmt: skip
     return LandResult(tuple(delivery_ids), len(delivery_ids), len(arrivals) - len(delivery_ids), tuple(skipped))
@@ -170,46 +177,67 @@ def _scan(drop: str, store: LandingStore) -> tuple[list[_Arrival], list[Skipped]
             raise DropError(f"the drop folder {_name_drop(drop)} is not there: make it, or correct ASMS_DROP")
         found: dict[str, dict[str, Any]] = fs.find(root, detail=True)
     except (OSError, ValueError, ImportError) as error:
-        raise DropError(f"the drop {_name_drop(drop)} cannot be listed: {error}") from error
+        # not "from error": a traceback would print what is hidden here
+        raise DropError(f"the drop {_name_drop(drop)} cannot be listed: {_hide_secrets(str(error), drop)}") from None
     arrivals: dict[str, _Arrival] = {}
     skipped: list[Skipped] = []
-    for number, (full_path, info) in enumerate(sorted(found.items()), start=1):
-        path = unicodedata.normalize("NFC", full_path[len(root) + 1 :])
-        reason = _refusal(path, info) or (
-            "its name equals another's once accents are composed" if path in arrivals else ""
-        )
-        if not reason:
+    for number, (full_path, info) in enumerate(sorted(found.items(), key=_by_plainness), start=1):
+        path = _identify(full_path[len(root) + 1 :])
+        refusal = _refuse(path, info)
+        if refusal is None and path in arrivals:
+            refusal = Skipped(
+                path,
+                "its name equals another's once accents are composed and invisible characters taken out",
+                "його назва збігається з іншою, якщо не зважати на невидимі символи",
+            )
+        if refusal is None:
             try:
                 with fs.open(full_path, "rb") as stream:
                     arrivals[path] = _Arrival(path, *store.put_stream(stream))
             except (OSError, LandingError) as error:
-                reason = f"it cannot be read: {error}"
-        if reason:
-            skipped.append(Skipped(path, reason))
-            logger.warning("not landed: %r, because %s", path, reason)
+                told = _hide_secrets(str(error), drop)
+                refusal = Skipped(path, f"it cannot be read: {told}", f"його не вдалося прочитати: {told}")
+        if refusal is not None:
+            skipped.append(refusal)
+            logger.warning("not landed: %r, because %s", path, refusal.reason)
         if number % _PROGRESS_EVERY == 0:
             logger.info("scanned %d of %d files", number, len(found))
     return sorted(arrivals.values(), key=lambda arrival: arrival.path), skipped
 
 
-def _refusal(path: str, info: dict[str, Any]) -> str:
-    """Why a file of the drop is not taken; empty when it is."""
+def _by_plainness(item: tuple[str, dict[str, Any]]) -> tuple[bool, str]:
+    """Order in which files claim a path: first those whose name is the path as it stands."""
+    return _identify(item[0]) != item[0], item[0]
+
+
+def _identify(path: str) -> str:
+    """The path that a file is known by: accents composed, and without format characters (soft hyphen, zero width)."""
+    return unicodedata.normalize("NFC", "".join(c for c in path if unicodedata.category(c) != "Cf"))
+
+
+def _refuse(path: str, info: dict[str, Any]) -> Skipped | None:
+    """Why a file of the drop is not taken; None when it is."""
     parts = path.split("/")
+    if any(part.startswith("~$") or re.match(r"\.[^./]", part) for part in parts) or parts[-1].lower() in _LITTER:
+        return Skipped(path, "it is a lock file, a hidden file or the litter of a file manager", "")
     if any(part in ("", ".", "..") for part in parts) or "\\" in path:
-        return "its path does not stay below the drop"
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs") for character in path):
-        return "its name hides characters that cannot be seen; give it a plain name"
-    if any(part.startswith(("~$", ".")) for part in parts) or parts[-1].lower() in _LITTER:
-        return "it is a lock file, a hidden file or the litter of a file manager"
+        return Skipped(path, "its path does not stay below the drop", "його шлях веде за межі теки надходжень")
+    if any(unicodedata.category(character) in ("Cc", "Co", "Cs") for character in path):
+        return Skipped(path, "its name has characters that cannot be shown", "у його назві є символи, яких не видно")
+    if len(path.encode()) > _MAX_PATH_BYTES:
+        return Skipped(path, "its path is too long", "його шлях задовгий")
     if info["type"] != "file":
-        return "it is a link or a device, not a file"
-    return ""
+        return Skipped(path, "it is a link or a device, not a file", "це посилання або пристрій, а не файл")
+    return None
 
 
-def _book(connection: psycopg.Connection, channel: str, arrivals: list[_Arrival], *, is_sample: bool) -> list[str]:
+def _book(
+    connection: psycopg.Connection, channel: str, arrivals: list[_Arrival], skipped: list[Skipped], *, is_sample: bool
+) -> list[str]:
     """Insert the arrivals that differ from the latest on their path, in one transaction; return their ids in order."""
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", (_LEDGER_LOCK,))
+        _tell_skipped(connection, channel, skipped, is_sample=is_sample)
         row = connection.execute(
             "select coalesce(max(batch_no), 0) + 1 from raw.delivery where source = %s", (SOURCE,)
         ).fetchone()
@@ -242,12 +270,53 @@ def _book(connection: psycopg.Connection, channel: str, arrivals: list[_Arrival]
     return delivery_ids
 
 
+def _tell_skipped(connection: psycopg.Connection, channel: str, skipped: list[Skipped], *, is_sample: bool) -> None:
+    """Make the open findings FILE_NOT_LANDED of this channel those of this scan."""
+    findings = [
+        Finding(
+            rule_id=_NOT_LANDED,
+            dataset=SOURCE,
+            message_uk=f"Файл {_show(skip.path)} не прийнято, бо {_show(skip.reason_uk)}",
+            message_en=f"The file {_show(skip.path)} was not taken, because {_show(skip.reason)}",
+            file_name=_show(skip.path),
+            value_found=f"{channel}: {_show(skip.reason)}",
+        )
+        for skip in skipped
+        if skip.reason_uk
+    ]
+    insert_findings(connection, findings, is_sample=is_sample)
+    connection.execute(
+        """
+        update quality.finding
+        set is_open = false, closed_at = now()
+        where rule_id = %s and is_open and starts_with(value_found, %s) and not finding_id = any(%s)
+        """,
+        (_NOT_LANDED, f"{channel}: ", [finding.finding_id for finding in findings]),
+    )
+
+
+def _show(text: str) -> str:
+    """``text`` with what cannot be seen or stored written as an escape: '\\x07'."""
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Co", "Cs") else c for c in text
+    )
+
+
 def _name_drop(drop: str) -> str:
     """The drop as a channel's name: absolute, and without the user and password that a URL may carry."""
     url = urlsplit(drop)
     if "://" not in drop:
         return str(Path(drop).expanduser().resolve())
     return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
+
+
+def _hide_secrets(text: str, drop: str) -> str:
+    """What a backend says of ``drop``, without the user and password of its URL."""
+    text = text.replace(drop, _name_drop(drop))
+    user = urlsplit(drop).netloc.rpartition("@")[0] if "://" in drop else ""
+    for secret in (user, user.partition(":")[2]):
+        text = text.replace(secret, "***") if secret else text
+    return text
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

@@ -144,6 +144,12 @@ class Form(_Model):
     """The first place that holds a text names the municipality; the others must not contradict it."""
     region: Place | None = None
     """Where a text may stand that narrows the municipality's name to an oblast or raion."""
+    freq: Literal["A", "Q", "M"] = "A"
+    """How often the form is filled in: a year 'A', a quarter 'Q' or a month 'M' is what its period must be."""
+    earliest_period: str = Field(default="2011", pattern=r"^\d{4}$")
+    """First year that a return may be for."""
+    latest_period: str = Field(default="2035", pattern=r"^\d{4}$")
+    """Last year that a return may be for. Data, not the clock, so that the same bytes are read alike at any time."""
     time_period: tuple[Place, ...] = Field(min_length=1)
     """The first place that holds a period names it; the others must agree."""
     tables: tuple[Table, ...] = Field(min_length=1)

@@ -17,6 +17,9 @@ from asms.intake.workbook import CellValue, Sheet, Workbook, address
 _LATIN = str.maketrans("АВЕКМНОРСТХІЅЈ", "ABEKMHOPCTXISJ")
 _SAME_LOOK = str.maketrans("abekmhopctxyi", "авекмнорстхуі")
 _PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d(?:-(?:Q[1-4]|0[1-9]|1[0-2]))?)(?!\d)")
+_ANY_YEAR = re.compile(r"(?<!\d)(\d{4})(?!\d)")
+_PERIOD_OF = {"A": r"\d{4}", "Q": r"\d{4}-Q[1-4]", "M": r"\d{4}-(?:0[1-9]|1[0-2])"}
+_KIND_OF_PERIOD = {"A": ("рік", "a year"), "Q": ("квартал", "a quarter"), "M": ("місяць", "a month")}
 _KEYS_WITHIN = 100
 
 
@@ -228,7 +231,7 @@ def _labels(candidates: Sequence[Candidate]) -> str:
 
 def _find_period(workbook: Workbook, path: str, form: Form) -> str:
     spots = [_find_text(workbook, path, place) for place in form.time_period]
-    found = [(match.group(1), spot) for spot in spots if (match := _PERIOD.search(spot.text))]
+    found = [(match.group(1), spot) for spot in spots if (match := _search_period(spot))]
     if not found:
         raise ProblemError(
             "PERIOD_NOT_FOUND",
@@ -239,6 +242,8 @@ def _find_period(workbook: Workbook, path: str, form: Form) -> str:
             cell=spots[0].cell,
             value_found=spots[0].text or None,
         )
+    for period, spot in found:
+        _check_period(period, spot, form)
     (period, first), *others = found
     for other, spot in others:
         if other != period:
@@ -251,6 +256,28 @@ def _find_period(workbook: Workbook, path: str, form: Form) -> str:
                 value_found=spot.text,
             )
     return period
+
+
+def _search_period(spot: _Spot) -> re.Match[str] | None:
+    """A cell holds nothing but the period, so there any year is looked at; a name may hold other numbers."""
+    return _PERIOD.search(spot.text) or (_ANY_YEAR.search(spot.text) if spot.cell else None)
+
+
+def _check_period(period: str, spot: _Spot, form: Form) -> None:
+    """Raise ProblemError PERIOD_NOT_FOUND for a period that the form cannot be for."""
+    is_in_time = form.earliest_period <= period[:4] <= form.latest_period
+    if is_in_time and re.fullmatch(_PERIOD_OF[form.freq], period):
+        return
+    kind_uk, kind_en = _KIND_OF_PERIOD[form.freq]
+    years = f"{form.earliest_period}–{form.latest_period}"
+    raise ProblemError(
+        "PERIOD_NOT_FOUND",
+        f"{spot.place.name_uk}: {period}; а звіт подається за {kind_uk} у межах {years}",
+        f"{spot.place.name_en}: {period}; but the return is for {kind_en} within {years}",
+        sheet=spot.sheet,
+        cell=spot.cell,
+        value_found=spot.text,
+    )
 
 
 def _read_tables(workbook: Workbook, form: Form) -> tuple[list[MappedCell], list[ProblemError]]:

@@ -21,6 +21,7 @@ recognise:
   - {sheet: Дороги, cell: A1, equals: "Звіт про дороги:"}
 municipality:
   - {sheet: Дороги, cell: B2}
+freq: Q
 time_period:
   - {file_name: true}
 tables:
@@ -118,19 +119,41 @@ def test_a_third_form_needs_yaml_only(forms: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "path", "rule_id"),
     [
-        (_roads(header="Номер"), "2024.xlsx", "FORM_CODE_COLUMN_MISSING"),
-        (_roads(value="Рік"), "2024.xlsx", "FORM_VALUE_COLUMN_MISSING"),
-        (_roads(town="Атлантида"), "2024.xlsx", "MUNICIPALITY_NOT_FOUND"),
-        (_roads(town="Городок"), "2024.xlsx", "MUNICIPALITY_AMBIGUOUS"),
-        (_roads(town=""), "2024.xlsx", "MUNICIPALITY_NOT_FOUND"),
+        (_roads(header="Номер"), "2024-Q3.xlsx", "FORM_CODE_COLUMN_MISSING"),
+        (_roads(value="Рік"), "2024-Q3.xlsx", "FORM_VALUE_COLUMN_MISSING"),
+        (_roads(town="Атлантида"), "2024-Q3.xlsx", "MUNICIPALITY_NOT_FOUND"),
+        (_roads(town="Городок"), "2024-Q3.xlsx", "MUNICIPALITY_AMBIGUOUS"),
+        (_roads(town=""), "2024-Q3.xlsx", "MUNICIPALITY_NOT_FOUND"),
         (_roads(), "дороги.xlsx", "PERIOD_NOT_FOUND"),
-        (_book({"Інше": [["Звіт про дороги"]]}), "2024.xlsx", "FORM_NOT_RECOGNISED"),
+        (_book({"Інше": [["Звіт про дороги"]]}), "2024-Q3.xlsx", "FORM_NOT_RECOGNISED"),
     ],
 )
 def test_what_a_form_cannot_use_is_named(forms: Path, data: bytes, path: str, rule_id: str) -> None:
     with pytest.raises(ProblemError) as refusal:
         _read(data, forms, path)
     assert refusal.value.rule_id == rule_id
+
+
+@pytest.mark.parametrize("period", ["2024-01", "2024-01-15", "2024-Q3", "2044", "1999", "1024"])
+def test_a_period_that_the_form_cannot_be_for_is_refused(forms: Path, period: str) -> None:
+    text = THIRD_FORM.replace("freq: Q\n", "").replace(
+        "{file_name: true}", "{file_name: true}\n  - {sheet: Дороги, cell: A2}"
+    )
+    (forms / "roads.yaml").write_text(text, encoding="utf-8")
+
+    def book(cell: str) -> bytes:
+        return _book({"Дороги": [["Звіт про дороги"], [cell, "Луцьк"], ["Шифр рядка", "Квартал"], ["R001", 1]]})
+
+    assert _read(book("2024"), forms, "шлях 0412, 2024.xlsx").time_period == "2024"
+    with pytest.raises(ProblemError) as refusal:
+        _read(book(period), forms, "2024.xlsx")
+    assert (refusal.value.rule_id, refusal.value.cell) == ("PERIOD_NOT_FOUND", "A2")
+
+
+@pytest.mark.parametrize("period", ["2024", "2024-07"])
+def test_a_quarterly_form_takes_quarters_only(forms: Path, period: str) -> None:
+    with pytest.raises(ProblemError, match="PERIOD_NOT_FOUND"):
+        _read(_roads(), forms, f"roads {period}.xlsx")
 
 
 def test_an_ambiguous_name_lists_its_candidates(forms: Path) -> None:
@@ -153,7 +176,7 @@ def test_a_broken_sheet_leaves_the_others_standing(forms: Path) -> None:
 def test_the_folder_names_the_region(forms: Path) -> None:
     text = THIRD_FORM.replace("time_period:", "region: {folder: true}\ntime_period:")
     (forms / "roads.yaml").write_text(text, encoding="utf-8")
-    assert _read(_roads(town="Городок"), forms, "Львівська/2024.xlsx").municipality_code == "UA46"
+    assert _read(_roads(town="Городок"), forms, "Львівська/2024-Q3.xlsx").municipality_code == "UA46"
 
 
 def test_two_places_that_name_two_bodies_or_years_are_refused(forms: Path) -> None:
@@ -162,11 +185,11 @@ def test_two_places_that_name_two_bodies_or_years_are_refused(forms: Path) -> No
     )
     (forms / "roads.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ProblemError, match="MUNICIPALITY_CONTRADICTION"):
-        _read(_roads(), forms, "Одеса/2024.xlsx")
-    assert _read(_roads(), forms, "Луцьк/2024.xlsx").municipality_code == "UA07"
-    other_year = _book({"Дороги": [["Звіт про дороги"], ["2023", "Луцьк"], ["Шифр рядка", "Квартал"], ["R001", 1]]})
+        _read(_roads(), forms, "Одеса/2024-Q3.xlsx")
+    assert _read(_roads(), forms, "Луцьк/2024-Q3.xlsx").municipality_code == "UA07"
+    other_year = _book({"Дороги": [["Звіт про дороги"], ["2023-Q3", "Луцьк"], ["Шифр рядка", "Квартал"], ["R001", 1]]})
     with pytest.raises(ProblemError, match="PERIOD_CONTRADICTION"):
-        _read(other_year, forms, "Луцьк/2024.xlsx")
+        _read(other_year, forms, "Луцьк/2024-Q3.xlsx")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ _TRANSIENT: list[type[BaseException] | str] = [
     "psycopg.OperationalError",
     "sqlalchemy.exc.OperationalError",
     "asms.warehouse.connection.LockedError",
+    "asms.warehouse.dbt.TransientDbtError",
     "asms.sources.TransientSourceError",
 ]
 

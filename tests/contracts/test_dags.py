@@ -14,6 +14,7 @@ import pytest
 from asms.paths import DAGS_DIR, EXPECTATIONS_DIR
 from asms.sources import SourceError, TransientSourceError
 from asms.warehouse.connection import LockedError
+from asms.warehouse.dbt import DbtError, TransientDbtError
 
 DAG_IDS = {"build_warehouse", "ingest_katottg", "ingest_open_budget", "ingest_population", "ingest_submissions"}
 MOST_LINES = 100
@@ -98,6 +99,8 @@ def test_every_task_has_owner_and_retries(dags: dict[str, Any]) -> None:
         (ConnectionResetError(), "retry"),
         (TransientSourceError("429"), "retry"),
         (LockedError("another load"), "retry"),
+        (TransientDbtError("server closed the connection"), "retry"),
+        (DbtError("column does not exist"), "fail"),
         (SourceError("not a workbook"), "fail"),
         (ValueError("a fault of data"), "fail"),
         (psycopg.errors.UniqueViolation("a fault of data"), "fail"),

@@ -328,12 +328,23 @@ def test_a_model_that_cannot_run_is_an_error_that_names_it(own_house: House) -> 
         "update catalogue.compiled_formula set value_sql = 'no_such_column' where indicator_code = 'TER.D01'"
     )
     build = start_build(own_house.warehouse)
-    with pytest.raises(dbt.DbtError, match=r"(?s)int_indicator__derived: error: .*no_such_column"):
+    with pytest.raises(dbt.DbtError, match=r"(?s)int_indicator__derived: error: .*no_such_column") as raised:
         dbt.build_layer(own_house.warehouse, "indicators", build.build_id, True, target_path=own_house.target)
+    assert not isinstance(raised.value, dbt.TransientDbtError)
     status = own_house.query(
         "select status from ops.dbt_node_run where build_id = %s and node_id like '%%__derived'", (build.build_id,)
     )
     assert status == [("error",)]
+
+
+def test_a_lost_connection_is_an_error_that_passes(own_house: House) -> None:
+    own_house.execute(
+        "update catalogue.compiled_formula set value_sql = 'pg_terminate_backend(pg_backend_pid())::integer' "
+        "where indicator_code = 'TER.D01'"
+    )
+    build = start_build(own_house.warehouse)
+    with pytest.raises(dbt.TransientDbtError, match=r"(?s)int_indicator__derived"):
+        dbt.build_layer(own_house.warehouse, "indicators", build.build_id, True, target_path=own_house.target)
 
 
 def test_no_password_is_left_behind(house: House) -> None:

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from asms.quality.expectations import run_suites
 from asms.quality.gates import GateResult, run_gate
-from asms.quality.suites import GATES, Gate
+from asms.quality.suites import GATES, Gate, load_suites
 from asms.warehouse.connection import Role, Warehouse
 
 LAYERS = Path(__file__).with_name("quality_layers.sql").read_text(encoding="utf-8")
@@ -103,6 +105,22 @@ def test_expectation_that_raises_is_a_failed_critical_one(layers: Warehouse) -> 
     with layers.connect("gate") as connection:
         row = connection.execute("select severity, message_uk from quality.gate_result where not success").fetchone()
     assert row and row[0] == "critical" and "out of range" in row[1]
+
+
+def test_lost_connection_is_raised_and_closes_no_gate(layers: Warehouse) -> None:
+    """A server that restarts during a gate says nothing about the data: the task is retried."""
+    (cells,) = (suite for suite in load_suites() if suite.table == "stg_katottg__unit")
+    schema, *_ = cells.expectations
+    cut = schema.model_copy(
+        update={
+            "rule_id": "GX_T_CUT",
+            "type": "unexpected_rows_expectation",
+            "kwargs": {"unexpected_rows_query": "select pg_terminate_backend(pg_backend_pid()) from {batch}"},
+        }
+    )
+    run(layers, "transformer", _UNITS)
+    with pytest.raises(psycopg.OperationalError, match="terminating connection"):
+        run_suites(layers, [cells.model_copy(update={"expectations": (schema, cut)})], 1)
 
 
 def test_whole_country_passes_and_a_lost_hromada_closes_the_gate(layers: Warehouse) -> None:

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
+
 from asms.quality.suites import Check, CheckSeverity, Suite
-from asms.warehouse.connection import Warehouse
+from asms.warehouse.connection import Warehouse, says_connection_lost
 
 _LONGEST = 2000
 """Characters kept of an observed value or of an error's text."""
@@ -41,6 +43,9 @@ def run_suites(warehouse: Warehouse, suites: Sequence[Suite], build_id: int) -> 
     The schema is asked first: where a column or the table is missing, the other expectations of that table are not asked, for
     Great Expectations would answer each with an error of its own. An error of any kind is a failed critical result with the
     error's text, never a pass.
+
+    Raises:
+        psycopg.OperationalError: the connection was lost, which says nothing about the data; the same again may succeed.
     """
     if not suites:
         return []
@@ -130,6 +135,8 @@ def _answered(suite: Suite, check: Check, build_id: int, answer: Any) -> CheckRe
 
 
 def _broken(suite: Suite, check: Check, build_id: int, error: str) -> CheckResult:
+    if says_connection_lost(error):
+        raise psycopg.OperationalError(f"{check.rule_id}: {error}")
     error = " ".join(error.split())[:_LONGEST]
     return CheckResult(
         dataset=suite.dataset,

@@ -21,6 +21,24 @@ LOGIN_ROLES: tuple[Role, ...] = ("loader", "transformer", "gate", "publisher", "
 _LOAD_LOCK = 0x41534D53  # 'ASMS': the advisory lock that a run of loads holds
 
 
+# What libpq and the server say, in the words of either driver, when a session ended or could not begin.
+_CONNECTION_LOST = (
+    "server closed the connection",
+    "terminating connection",
+    "could not connect",
+    "connection to server",
+    "connection already closed",
+    "the connection is closed",
+    "the connection is lost",
+    "closed unexpectedly",
+)
+
+
+def says_connection_lost(text: str) -> bool:
+    """Whether an error's text speaks of a lost or refused connection: for tools that hand on the text of an error only."""
+    return any(phrase in text.lower() for phrase in _CONNECTION_LOST)
+
+
 class LockedError(RuntimeError):
     """Another load is running on this warehouse."""
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from psycopg import pq
 
 from asms.paths import DBT_DIR
-from asms.warehouse.connection import Warehouse
+from asms.warehouse.connection import Warehouse, says_connection_lost
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,10 @@ class DbtError(RuntimeError):
     """dbt could not do what it was asked: a node did not run, or the project does not parse. Names the nodes and reasons."""
 
 
+class TransientDbtError(DbtError):
+    """The connection to the server was lost or refused: the same again may succeed."""
+
+
 @dataclass(frozen=True)
 class LayerResult:
     """What became of one layer. ``failed_nodes`` are failed tests, by dbt's unique id; warnings are among them."""
@@ -56,6 +60,7 @@ def build_layer(warehouse: Warehouse, layer: Layer, build_id: int, is_full: bool
     ``quality.gate_result`` replace those of an earlier try of the same build. ``target_path`` is kept between runs.
 
     Raises:
+        TransientDbtError: the connection to the server was lost.
         DbtError: a model or seed could not be built, or a test could not be run.
     """
     started = time.monotonic()
@@ -74,7 +79,7 @@ def build_layer(warehouse: Warehouse, layer: Layer, build_id: int, is_full: bool
         results += tests
     _store_results(warehouse, layer, build_id, results)
     if broken:
-        raise DbtError(f"dbt layer {layer}: " + "; ".join(f"{_name(r)}: {r.status}: {r.message}" for r in broken))
+        raise _error(f"dbt layer {layer}: " + "; ".join(f"{_name(r)}: {r.status}: {r.message}" for r in broken))
     failed = tuple(sorted(str(r.node.unique_id) for r in results if r.status in ("fail", "warn")))
     outcome = LayerResult(layer, len(results) - len(failed), failed, time.monotonic() - started)
     logger.info("dbt %s: %d nodes ok, %d tests failed, %.1f s", layer, outcome.ok_count, len(failed), outcome.seconds)
@@ -137,8 +142,12 @@ def _run(arguments: Sequence[str], warehouse: Warehouse | None, target_path: Pat
     with _credentials(warehouse):
         outcome = dbtRunner(manifest=manifest).invoke([*flags, *arguments, *options])
     if outcome.exception is not None:
-        raise DbtError(f"dbt {' '.join(arguments)}: {outcome.exception}") from outcome.exception
+        raise _error(f"dbt {' '.join(arguments)}: {outcome.exception}") from outcome.exception
     return outcome
+
+
+def _error(message: str) -> DbtError:
+    return TransientDbtError(message) if says_connection_lost(message) else DbtError(message)
 
 
 def _newest_change() -> int:

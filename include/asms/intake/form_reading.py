@@ -21,6 +21,7 @@ _ANY_YEAR = re.compile(r"(?<!\d)(\d{4})(?!\d)")
 _PERIOD_OF = {"A": r"\d{4}", "Q": r"\d{4}-Q[1-4]", "M": r"\d{4}-(?:0[1-9]|1[0-2])"}
 _KIND_OF_PERIOD = {"A": ("рік", "a year"), "Q": ("квартал", "a quarter"), "M": ("місяць", "a month")}
 _KEYS_WITHIN = 100
+_CODES_WITHIN = 10
 
 
 class Candidate(Protocol):
@@ -85,6 +86,7 @@ def read_return(data: bytes, path: str, forms: Sequence[Form], resolve: Resolve)
     cells, problems = _read_tables(workbook, form)
     if problems and not cells:
         raise problems[0]
+    problems.extend(_find_unmapped(workbook, form))
     return Return(form, municipality_code, text, time_period, tuple(cells), tuple(problems))
 
 
@@ -173,7 +175,20 @@ def _select_sheets(workbook: Workbook, which: str | int) -> list[str]:
     """Names of the sheets that fit a regular expression, or of the one with this number among the visible."""
     if isinstance(which, int):
         return list(workbook.visible_sheet_names[which - 1 : which])
-    return [name for name in workbook.sheet_names if re.fullmatch(which, name.strip())]
+    exact = [name for name in workbook.sheet_names if re.fullmatch(which, name.strip())]
+    taken = {_fold_sheet(name) for name in exact}
+    for name in workbook.sheet_names:
+        folded = _fold_sheet(name)
+        spellings = (folded, folded.upper().translate(_LATIN))
+        if folded not in taken and any(re.fullmatch(which, text, re.IGNORECASE) for text in spellings):
+            taken.add(folded)
+            exact.append(name)
+    return sorted(exact, key=workbook.sheet_names.index)
+
+
+def _fold_sheet(name: str) -> str:
+    """A sheet's name without what people change by accident, and without the ' (2)' of a copy."""
+    return _fold(re.sub(r"\(\d+\)\s*$", "", name))
 
 
 def _find_municipality(workbook: Workbook, path: str, form: Form, resolve: Resolve) -> tuple[str, str]:
@@ -284,7 +299,7 @@ def _read_tables(workbook: Workbook, form: Form) -> tuple[list[MappedCell], list
     cells: list[MappedCell] = []
     problems: list[ProblemError] = []
     for table in form.tables:
-        names = _select_sheets(workbook, table.sheets)
+        names = _select_table_sheets(workbook, table)
         if not names:
             problems.append(
                 ProblemError(
@@ -299,6 +314,39 @@ def _read_tables(workbook: Workbook, form: Form) -> tuple[list[MappedCell], list
             except ProblemError as problem:
                 problems.append(problem)
     return cells, problems
+
+
+def _select_table_sheets(workbook: Workbook, table: Table) -> list[str]:
+    """Sheets of a table. One whose name fits only by its look must bear the code column: 'ВСЕ' is not a domain BCE."""
+    names = _select_sheets(workbook, table.sheets)
+    if isinstance(table.sheets, int):
+        return names
+    return [n for n in names if re.fullmatch(table.sheets, n.strip()) or _bears_codes(workbook, n, table)]
+
+
+def _find_unmapped(workbook: Workbook, form: Form) -> Iterator[ProblemError]:
+    """Tell the visible sheets that look like answers and that no table of the form takes."""
+    mapped = {name for table in form.tables for name in _select_table_sheets(workbook, table)}
+    for name in workbook.visible_sheet_names:
+        if name not in mapped and any(_bears_codes(workbook, name, table) for table in form.tables):
+            yield ProblemError(
+                "SHEET_NOT_MAPPED",
+                f"Аркуш «{name}» має стовпець кодів, але форма не має аркуша з такою назвою, тож його не прочитано",
+                f"The sheet “{name}” has a column of codes, but the form has no sheet of that name, so it was not read",
+                sheet=name,
+                value_found=name,
+            )
+
+
+def _bears_codes(workbook: Workbook, name: str, table: Table) -> bool:
+    """Whether a title of the code column stands in the first rows. A sheet that cannot be read bears none."""
+    if not table.code.titles:
+        return False
+    try:
+        sheet = workbook.sheet(name)
+    except ProblemError:
+        return False
+    return 0 < _find_header(sheet, table) <= _CODES_WITHIN
 
 
 @dataclass(frozen=True)

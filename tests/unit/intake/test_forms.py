@@ -173,6 +173,29 @@ def test_a_broken_sheet_leaves_the_others_standing(forms: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["pop", "POP (2)", "РОР", "рор (3)", "POP "])
+def test_a_sheet_is_known_by_its_look(forms: Path, name: str) -> None:
+    text = THIRD_FORM.replace('"Дороги( \\\\d)?"', '"[A-Z]{3}"')
+    assert text != THIRD_FORM
+    (forms / "roads.yaml").write_text(text, encoding="utf-8")
+    head = [["Звіт про дороги"], ["Громада", "Луцьк"]]
+    table = [["Шифр рядка", "Квартал"], ["R001", 1]]
+    found = _read(_book({"дoроги ": head, "TER": table, name: table, "ВСЕ": [["Шифр", 1]]}), forms)
+    assert [cell.sheet for cell in found.cells] == ["TER", name]
+    assert found.problems == ()
+
+
+def test_a_sheet_of_codes_that_is_not_read_is_told(forms: Path) -> None:
+    table = [["Шифр рядка", "Квартал"], ["R001", 1]]
+    good = [["Звіт про дороги"], ["Громада", "Луцьк"], *table]
+    found = _read(_book({"Дороги": good, "ДОРОГИ (2)": table, "Мости": [[]] * 9 + table, "Нотатки": [["x"]]}), forms)
+    assert [cell.sheet for cell in found.cells] == ["Дороги"]
+    assert [(problem.rule_id, problem.sheet) for problem in found.problems] == [
+        ("SHEET_NOT_MAPPED", "ДОРОГИ (2)"),
+        ("SHEET_NOT_MAPPED", "Мости"),
+    ]
+
+
 def test_the_folder_names_the_region(forms: Path) -> None:
     text = THIRD_FORM.replace("time_period:", "region: {folder: true}\ntime_period:")
     (forms / "roads.yaml").write_text(text, encoding="utf-8")

@@ -326,6 +326,27 @@ def test_a_replaced_bad_file_closes_its_finding(
     assert _findings(ruled) == {}
 
 
+def test_a_replaced_return_keeps_its_findings_closed_when_read_again(
+    ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
+) -> None:
+    _write(drop / "a.xlsx", 1)
+    shutil.copy(drop / "a.xlsx", drop / "b.xlsx")
+    land_drop(ruled, settings)
+    read_deliveries(ruled, settings, codified.resolve)
+    assert _findings(ruled) == {"b.xlsx": "FILE_DUPLICATE_BYTES"}
+    (drop / "b.xlsx").write_bytes(b"")
+    land_drop(ruled, settings)
+    read_deliveries(ruled, settings, codified.resolve)
+    with ruled.connect("gate") as connection:
+        rows = connection.execute("select rule_id from quality.finding where is_open order by 1").fetchall()
+    assert rows == [("FILE_DUPLICATE_BYTES",), ("FILE_EMPTY",)], "the return read last is still the one in use"
+    _write(drop / "b.xlsx", 2)
+    land_drop(ruled, settings)
+    for force in (False, True):
+        read_deliveries(ruled, settings, codified.resolve, force=force)
+        assert _findings(ruled) == {}
+
+
 def test_a_failed_file_is_read_once_its_form_is_known(
     ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
 ) -> None:

@@ -283,18 +283,29 @@ def _close_failures(connection: psycopg.Connection, delivery: _Delivery, standin
 
 
 def _close_superseded(connection: psycopg.Connection) -> None:
-    """Close the findings on files that could not be read and that the sender has replaced since."""
+    """Close the reader's findings on files that the sender has replaced since.
+
+    A return that was read stays in use until its replacement is read too, and so do its findings.
+    """
     connection.execute(
         """
         update quality.finding
         set is_open = false, closed_at = now()
         from ops.load, raw.delivery
-        where finding.load_id = load.load_id and load.status = 'failed' and finding.is_open
+        where finding.load_id = load.load_id and finding.is_open
+            and finding.rule_id in (select rule_id from quality.rule where engine = 'reader')
             and load.delivery_id = delivery.delivery_id and delivery.source = %s
             and exists (
                 select from raw.delivery as newer
                 where newer.channel = delivery.channel and newer.path = delivery.path
                     and newer.path_seq > delivery.path_seq
+                    and (
+                        load.status = 'failed'
+                        or exists (
+                            select from ops.load as reading
+                            where reading.delivery_id = newer.delivery_id and reading.status = 'loaded'
+                        )
+                    )
             )
         """,
         (SOURCE,),

@@ -215,6 +215,28 @@ def test_flows_that_do_not_add_up_close_the_gate(layers: Warehouse) -> None:
     assert failed(layers, "marts")[1] == {"GX_MART_BUDGET_FLOWS_ADD_UP"}
 
 
+def test_cells_of_a_return_that_came_again_are_counted(layers: Warehouse) -> None:
+    """Bytes sent again are a new load of the submission that stands, whose first load was published long ago."""
+    run(layers, "publisher", "update ops.build set is_full = false")
+    run(
+        layers,
+        "admin",
+        """
+        insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)
+        values ('d1', 'submissions', 'c', 'a.xlsx', 1, 'a', 1, 1, true), ('d3', 'submissions', 'c', 'a.xlsx', 3, 'a', 1, 3, true);
+        insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample)
+        values ('l1', 'submissions', 'd1', '1', 'loaded', true), ('l3', 'submissions', 'd3', '1', 'loaded', true);
+        insert into raw.submission values ('s', 'l1', 'a', 'a.xlsx', 'F', '1', 'ASMS', 'H1', 'H1', '2024', 2);
+        insert into raw.submission_cell values ('s', 'POP', 'D7', 'POP.001', 'POP.001', 'T', '1', 'number');
+        insert into raw.submission_delivery values ('d1', 's', 'l1'), ('d3', 's', 'l3');
+        """,
+    )
+    assert failed(layers, "raw")[0].passed and failed(layers, "staging")[0].passed, "not of this build"
+    run(layers, "admin", "insert into ops.build_load (build_id, load_id) values (1, 'l3')")
+    assert failed(layers, "raw")[1] == {"GX_RAW_SUBMISSION_CELLS_COUNTED"}
+    assert failed(layers, "staging")[1] == {"GX_STG_CELLS_RECONCILED"}
+
+
 def test_failed_dbt_test_closes_the_gate_and_stays(layers: Warehouse) -> None:
     """Results of the two engines stand side by side: running the one does not wipe the other."""
     run(

@@ -25,7 +25,10 @@ from asms_airflow import policy, tasks
             title="Years",
             description="Years to ask for: 2023, 2021,2023 or 2021-2023. Empty: the years that can still change.",
         ),
-        "force": policy.force_param("Ask again for years that are closed and were loaded before."),
+        "force": policy.force_param(
+            "Book every answer as a new arrival although nothing changed, and accept an answer that has lost months it had "
+            "before: those months then disappear. Changed answers are taken without it."
+        ),
     },
 )
 def ingest_open_budget() -> None:

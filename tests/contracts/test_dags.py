@@ -120,6 +120,7 @@ def test_params_say_what_they_do(dags: dict[str, Any]) -> None:
             assert param.description, f"{dag.dag_id}.{name}"
             assert param.schema.get("type"), f"{dag.dag_id}.{name}"
     assert set(dags["ingest_open_budget"].params) == {"period", "force"}
+    assert "lost months" in dags["ingest_open_budget"].params.get_param("force").description
     assert set(dags["ingest_submissions"].params) == {"source", "force"}
     assert set(dags["build_warehouse"].params) == {"force"}
 

@@ -1,0 +1,43 @@
+"""Settings: defaults, what contradicts, what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from asms.settings import SettingsError, load_settings
+
+
+def test_nothing_set_means_the_sample(tmp_path: Path) -> None:
+    settings = load_settings({"ASMS_HOME": str(tmp_path)})
+    assert settings.is_sample
+    assert settings.database == "asms_sample"
+    assert settings.landing == str(tmp_path / "landing")
+
+
+@pytest.mark.parametrize("name", ["ASMS_DROP", "ASMS_REPLAY"])
+def test_real_input_never_meets_the_sample(name: str, tmp_path: Path) -> None:
+    settings = load_settings({"ASMS_HOME": str(tmp_path), name: str(tmp_path)})
+    assert not settings.is_sample
+    assert settings.database == "asms"
+
+
+def test_the_sample_is_refused_on_an_external_server() -> None:
+    with pytest.raises(SettingsError, match=r"DROP=PATH"):
+        load_settings({"ASMS_WAREHOUSE_DSN": "host=db"})
+
+
+def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
+    assert load_settings({"ASMS_HOME": str(tmp_path), "ASMS_DROP": ""}).is_sample
+
+
+def test_sources_are_checked_by_name() -> None:
+    assert load_settings({"ASMS_SOURCES": "katottg, population"}).sources == ("katottg", "population")
+    assert load_settings({"ASMS_SOURCES": "all"}).sources is None
+    with pytest.raises(SettingsError, match="prozorro"):
+        load_settings({"ASMS_SOURCES": "katottg,prozorro"})
+
+
+def test_years_are_listed_or_spanned() -> None:
+    assert load_settings({"ASMS_OPEN_BUDGET_YEARS": "2019,2021-2023"}).open_budget_years == (2019, 2021, 2022, 2023)
+    with pytest.raises(SettingsError, match="2021-2023"):
+        load_settings({"ASMS_OPEN_BUDGET_YEARS": "last year"})

@@ -17,6 +17,7 @@ from asms_airflow import policy, tasks
     default_args=policy.default_args(),
     tags=policy.tags("ingest", "open_data"),
     doc_md=__doc__,
+    params={"force": policy.force_param("Book the file as a new arrival although nothing changed.")},
 )
 def ingest_population() -> None:
     tasks.store_catalogue() >> tasks.fetch_population()

@@ -85,8 +85,9 @@ def fetch_katottg() -> dict[str, Any]:
     from asms.sources.katottg import fetch_katottg as fetch
     from asms_airflow.load import open_for_load
 
+    force = bool(get_current_context()["params"].get("force"))
     with open_for_load() as (warehouse, settings):
-        return _source_counts(fetch(warehouse, settings, LandingStore(settings.landing).put))
+        return _source_counts(fetch(warehouse, settings, LandingStore(settings.landing).put, force=force))
 
 
 @task(outlets=[POPULATION])
@@ -96,8 +97,9 @@ def fetch_population() -> dict[str, Any]:
     from asms.sources.population import fetch_population as fetch
     from asms_airflow.load import open_for_load
 
+    force = bool(get_current_context()["params"].get("force"))
     with open_for_load() as (warehouse, settings):
-        return _source_counts(fetch(warehouse, settings, LandingStore(settings.landing).put))
+        return _source_counts(fetch(warehouse, settings, LandingStore(settings.landing).put, force=force))
 
 
 @task(outlets=[OPEN_BUDGET])

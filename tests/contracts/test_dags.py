@@ -122,6 +122,8 @@ def test_params_say_what_they_do(dags: dict[str, Any]) -> None:
     assert set(dags["ingest_open_budget"].params) == {"period", "force"}
     assert "lost months" in dags["ingest_open_budget"].params.get_param("force").description
     assert set(dags["ingest_submissions"].params) == {"source", "force"}
+    for dag_id in ("ingest_katottg", "ingest_population"):
+        assert set(dags[dag_id].params) == {"force"}
     assert set(dags["build_warehouse"].params) == {"force"}
 
 

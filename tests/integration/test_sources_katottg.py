@@ -43,6 +43,14 @@ def test_codifier_is_loaded_whole_and_once(warehouse: Warehouse, settings: Setti
     assert _counts(warehouse) == (1, 1, 31744, 1772, 2)
 
 
+def test_force_books_unchanged_bytes_as_a_new_arrival(warehouse: Warehouse, settings: Settings) -> None:
+    store = LandingStore(settings.landing)
+    fetch_katottg(warehouse, settings, store.put)
+    forced = fetch_katottg(warehouse, settings, store.put, force=True)
+    assert (forced.is_ok, forced.new_loads, forced.row_count) == (True, 1, 31744)
+    assert _counts(warehouse)[:2] == (2, 2)
+
+
 def test_values_are_kept_as_found(warehouse: Warehouse, settings: Settings) -> None:
     fetch_katottg(warehouse, settings, LandingStore(settings.landing).put)
     with warehouse.connect("gate") as connection:

@@ -42,8 +42,10 @@ _LATIN = str.maketrans("ОРКНМХСВ", "OPKHMXCB")  # category letters come 
 Row = tuple[int, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 
 
-def fetch_katottg(warehouse: Warehouse, settings: Settings, store: Store, workbook: Path | None = None) -> SourceResult:
-    """Load the codifier into ``raw.katottg_unit``, as found; unchanged bytes are a no-op.
+def fetch_katottg(
+    warehouse: Warehouse, settings: Settings, store: Store, workbook: Path | None = None, *, force: bool = False
+) -> SourceResult:
+    """Load the codifier into ``raw.katottg_unit``, as found; unchanged bytes are a no-op, but a new arrival with ``force``.
 
     ``workbook`` replaces the package's file (another vintage). Raises SourceError, after recording it in
     ``ops.source_status``, when there is no such file or it does not hold the whole country.
@@ -54,6 +56,7 @@ def fetch_katottg(warehouse: Warehouse, settings: Settings, store: Store, workbo
             booking = book(
                 connection, FEED, _PATH, data, lambda: Reading(read_units(data)),
                 store=store, batch_no=next_batch(connection, FEED.source), is_sample=settings.is_sample,
+                force=force,
             )  # fmt: skip
     except (SourceError, OSError) as error:
         message = f"КАТОТТГ не завантажено / the codifier was not loaded: {error}"

@@ -53,10 +53,12 @@ def fetch_population(
     settings: Settings,
     store: Store,
     *,
+    force: bool = False,
     client: httpx.Client | None = None,
     patience: Patience | None = None,
 ) -> SourceResult:
-    """Load ``raw.population_unit`` from the workbook at ``settings.population_url``; unchanged bytes are a no-op.
+    """Load ``raw.population_unit`` from the workbook at ``settings.population_url``; unchanged bytes are a no-op,
+    but a new arrival with ``force``.
 
     Raises TransientSourceError when there was no answer, SourceError when the answer is no such workbook or no address is
     set; ``ops.source_status`` says so first, and what was loaded before stands.
@@ -67,6 +69,7 @@ def fetch_population(
             booking = book(
                 connection, FEED, _PATH, data, lambda: read_lines(data),
                 store=store, batch_no=next_batch(connection, FEED.source), is_sample=settings.is_sample,
+                force=force,
             )  # fmt: skip
     except SourceError as error:
         message = (

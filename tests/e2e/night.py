@@ -70,14 +70,11 @@ def _read(warehouse: Warehouse, settings: Settings, after_step: Callable[[str], 
     read_deliveries(warehouse, settings, resolve)  # type: ignore[arg-type]
 
 
-def be_killed(settings: Settings, at: int, victim: str) -> None:
-    """Run the night and kill at the moment number ``at``: this process, or the server under it."""
-    reached = 0
+def be_killed(settings: Settings, at: str, victim: str) -> None:
+    """Run the night and kill at the moment called ``at``: this process, or the server under it."""
 
-    def after_step(_step: str) -> None:
-        nonlocal reached
-        reached += 1
-        if reached == at:
+    def after_step(step: str) -> None:
+        if step == at:
             pid = os.getpid() if victim == "process" else _postmaster(settings)
             os.kill(pid, signal.SIGKILL)
 

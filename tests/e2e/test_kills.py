@@ -72,7 +72,8 @@ def test_killed_again_and_again_the_night_ends_as_if_undisturbed(
 ) -> None:
     """One house, killed at each kind of moment in turn; each night finds done what the nights before it did."""
     steps, expected = undisturbed
-    moments = list(dict.fromkeys(steps))
+    # a gate changes no table but its own results, so the first one stands for all four
+    moments = [step for step in dict.fromkeys(steps) if not step.startswith("gate_") or step == "gate_raw"]
     assert len(moments) >= 15
     settings = _settings(tmp_path / "killed", returns, server)
     for moment in moments:

@@ -366,6 +366,7 @@ def test_all_of_the_printed_population_finds_its_municipality(
         with serve(real_data) as server:
             given: Settings = settings.model_copy(update={"population_url": server.population_url})
             fetch_population(warehouse, given, _sha256)
+        start_build(warehouse)  # models see the loads of a build and of releases
         selection = ["--select", "+stg_population__municipality", "--exclude-resource-type", "unit_test"]
         selection += ["--indirect-selection", "buildable"]
         results = dbt.invoke(["build", *selection], warehouse=warehouse, target_path=tmp_path / "dbt")

@@ -1,18 +1,14 @@
-"""The shipped sample through whole nights: first, unchanged, refused, corrected, rebuilt, killed."""
+"""The shipped sample through whole nights: first, unchanged, refused, corrected, rebuilt."""
 
 import email
 import email.policy
 import json
-import os
-import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 
-from asms.warehouse import embedded
 from tests.e2e.conftest import House
 
 _BODY = "UA05020030000031457"
@@ -175,28 +171,3 @@ def test_everything_made_again_from_raw_is_the_same(first: tuple[House, Any]) ->
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"release_id": 2, "is_new": False, "closed_gate": None}
     assert house.marts() == incremental
-
-
-def test_a_night_killed_twice_ends_as_the_undisturbed_one(
-    first: tuple[House, dict[str, tuple[int, str]]], tmp_path: Path
-) -> None:
-    whole, expected = first
-    house = House(tmp_path / "killed", {})
-    shutil.copytree(_drop(whole).parent, _drop(house).parent)  # saves making the same workbooks again
-    (_drop(house) / _CORRECTED).unlink(missing_ok=True)
-    try:
-        for moment in ("fetch_population", "build_staging"):
-            process = house.start()
-            assert process.stdout is not None
-            for line in process.stdout:
-                if moment in line:
-                    os.kill(process.pid, signal.SIGKILL)
-                    break
-            process.stdout.read()
-            assert process.wait() == -signal.SIGKILL
-        code, printed = house.nightly()
-        assert code == 0, printed
-        assert house.marts() == expected
-        assert house.mails()
-    finally:
-        embedded.stop(house.home)

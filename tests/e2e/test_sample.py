@@ -1,14 +1,19 @@
-"""The shipped sample through whole nights: first, unchanged, refused, corrected, rebuilt."""
+"""The shipped sample through whole nights: first, unchanged, refused, corrected, rebuilt, cut off, killed."""
 
 import email
 import email.policy
 import json
+import os
+import shutil
+import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 
+from asms.warehouse import embedded
 from tests.e2e.conftest import House
 
 _BODY = "UA05020030000031457"
@@ -171,3 +176,47 @@ def test_everything_made_again_from_raw_is_the_same(first: tuple[House, Any]) ->
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"release_id": 2, "is_new": False, "closed_gate": None}
     assert house.marts() == incremental
+
+
+def test_a_source_out_of_reach_leaves_the_rest_and_is_told(
+    first: tuple[House, dict[str, tuple[int, str]]],
+) -> None:
+    house = first[0]
+    marts, before = house.marts(), set(house.mails())
+    cut_off = replace(house, variables={"ASMS_POPULATION_URL": "http://127.0.0.1:9/population.xlsx"})  # nobody listens
+    code, printed = cut_off.nightly()
+    assert code == 3, printed
+    assert "ingest_population FAILED, the rest is in release 2" in printed
+    assert house.marts() == marts
+    assert house.asms("status").returncode == 3
+    mail = next(file for file in set(house.mails()) - before if "staff" in file.name)
+    assert "population" in mail.read_text(encoding="utf-8")
+    code, printed = house.nightly()
+    assert code == 0, printed
+    assert house.asms("status").returncode == 0
+    assert house.marts() == marts
+
+
+def test_a_night_killed_twice_ends_as_the_undisturbed_one(
+    first: tuple[House, dict[str, tuple[int, str]]], tmp_path: Path
+) -> None:
+    whole, expected = first
+    house = House(tmp_path / "killed", {})
+    shutil.copytree(_drop(whole).parent, _drop(house).parent)  # saves making the same workbooks again
+    (_drop(house) / _CORRECTED).unlink(missing_ok=True)
+    try:
+        for moment in ("fetch_population", "build_staging"):
+            process = house.start()
+            assert process.stdout is not None
+            for line in process.stdout:
+                if moment in line:
+                    os.kill(process.pid, signal.SIGKILL)
+                    break
+            process.stdout.read()
+            assert process.wait() == -signal.SIGKILL
+        code, printed = house.nightly()
+        assert code == 0, printed
+        assert house.marts() == expected
+        assert house.mails()
+    finally:
+        embedded.stop(house.home)

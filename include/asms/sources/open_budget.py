@@ -41,7 +41,7 @@ _LOG_EVERY = 100  # requests
 _GIVE_UP_AFTER = 4  # areas in a row without an answer: the service is down, and asking forty more would take an hour
 _POLITE_PAUSE = 0.2  # seconds between requests to the real service, which answers 429 when asked too fast
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_MOST_NAMED = 10  # failures spelled out in the message
+_MOST_NAMED = 5
 
 
 @dataclass
@@ -218,6 +218,6 @@ def _explain(failures: Mapping[Request, SourceError], asked: int) -> str:
     reasons = dict.fromkeys(str(error) for error in failures.values())
     shown = "; ".join(list(reasons)[:3])
     return (
-        f"Не отримано {len(failures)} з {asked} відповідей; діють попередні дані. Бюджети: {named}. / "
-        f"{len(failures)} of {asked} answers could not be loaded; earlier data stands. Budgets: {named}. {shown}"
+        f"Не отримано {len(failures)} з {asked} відповідей; діють попередні дані. / "
+        f"{len(failures)} of {asked} answers could not be loaded; earlier data stands. {shown}. Budgets: {named}."
     )

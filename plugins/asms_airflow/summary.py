@@ -3,14 +3,12 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
-import psycopg
-
-from asms.warehouse.connection import Warehouse
+from asms.warehouse.connection import Warehouse, read_number
 from asms.warehouse.status import Status, read_status
 
-_COUNTS = {
+_COUNTS: dict[str, LiteralString] = {
     "files": "select count(*) from raw.delivery where source = 'submissions'",
     "returns": "select count(*) from raw.submission",
     "cells": "select count(*) from raw.submission_cell",
@@ -49,7 +47,7 @@ class Summary:
 def read_counts(warehouse: Warehouse) -> dict[str, int]:
     """How much the warehouse holds."""
     with warehouse.connect("gate") as connection:
-        return {name: _one(connection, query) for name, query in _COUNTS.items()}
+        return {name: read_number(connection, query) for name, query in _COUNTS.items()}
 
 
 def read_summary(warehouse: Warehouse, run_id: str | None) -> Summary:
@@ -112,8 +110,3 @@ def _row(name: str, figure: str, note: str) -> str:
 
 def _change(difference: int) -> str:
     return f"{difference:+,} in this run" if difference else "nothing new"
-
-
-def _one(connection: psycopg.Connection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from asms.paths import DBT_DIR, EXPECTATIONS_DIR, PROJECT_ROOT
-from asms.warehouse.connection import Warehouse
+from asms.warehouse.connection import Warehouse, read_number
 
 BuildEnd = Literal["gate_closed", "published", "unchanged", "failed"]
 
@@ -116,7 +115,7 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
             connection.execute(_CHANGED_BY_SUBMISSIONS, (build_id,))
             connection.execute(_CHANGED_BY_BUDGETS, (build_id,))
             connection.execute(_CHANGED_NEIGHBOURS)
-        count = _count(connection, "select count(*) from ops.changed_key")
+        count = read_number(connection, "select count(*) from ops.changed_key")
         connection.execute("update ops.build set changed_key_count = %s where build_id = %s", (count, build_id))
     return Build(build_id, is_needed, is_full, count, len(loads), reason)
 
@@ -203,8 +202,3 @@ def _model_files() -> list[Path]:
         entry = DBT_DIR / name
         files += [file for file in entry.rglob("*") if file.is_file()] if entry.is_dir() else [entry]
     return files
-
-
-def _count(connection: psycopg.Connection, query: str) -> int:
-    row = connection.execute(sql.SQL(query)).fetchone()
-    return int(row[0]) if row else 0

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, LiteralString
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -139,3 +139,9 @@ def _role_passwords(settings: Settings) -> dict[str, str]:
     made = {role: secrets.token_urlsafe(24) for role in (*LOGIN_ROLES, "airflow")}
     write_private(file, json.dumps(made, indent=1))
     return made
+
+
+def read_number(connection: psycopg.Connection, query: LiteralString) -> int:
+    """The one whole number that ``query`` asks for; 0 when it finds no row."""
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0

@@ -17,7 +17,7 @@ from psycopg import sql
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from asms.warehouse.build import code_version
-from asms.warehouse.connection import Warehouse
+from asms.warehouse.connection import Warehouse, read_number
 
 _LOG = logging.getLogger(__name__)
 _PUBLISH_LOCK = 0x41534D50
@@ -131,7 +131,7 @@ def publish(
         connection.execute("set local lock_timeout = '5s'")
         connection.execute("select pg_advisory_xact_lock(%s)", (_PUBLISH_LOCK,))
         _check_running(connection, build_id)
-        highest = _scalar(connection, "select coalesce(max(release_id), 0) from ops.release")
+        highest = read_number(connection, "select coalesce(max(release_id), 0) from ops.release")
         new = highest + 1
         for mart in marts:
             _shape_table(connection, mart)
@@ -429,8 +429,3 @@ def _canonical_type(connection: psycopg.Connection, kind: str) -> str:
 
 def _names(names: Sequence[str], alias: str | None = None) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in names)
-
-
-def _scalar(connection: psycopg.Connection, query: str) -> int:
-    row = connection.execute(sql.SQL(query)).fetchone()
-    return int(row[0]) if row else 0

@@ -46,7 +46,12 @@ class Domain(_Entry):
 
 
 class Card(_Entry):
-    """One indicator, reported or derived. ``valid_from`` and ``valid_to`` are years, both included."""
+    """One indicator, reported or derived.
+
+    ``denominator`` is the code that a ratio is divided by, ``direction`` which way is better, ``classification`` the codes of
+    official classifiers that it stands for («КДБ 11010000; ISO 37120 5.1»), ``min_value`` and ``max_value`` the bounds that no
+    true value leaves, in ``unit_measure``. ``valid_from`` and ``valid_to`` are years, both included.
+    """
 
     domain_code: Text
     collection_code: Text
@@ -58,18 +63,29 @@ class Card(_Entry):
     unit_measure: Text
     decimals: Annotated[int, Field(ge=0, le=9)]
     indicator_type: Literal["stock", "flow", "ratio", "mean", "attribute"]
+    periodicity: Literal["A", "Q", "M"]
     is_sex_split: bool
     aggregation: Annotated[str, Field(pattern=r"^(sum|recompute|distinct|none|weighted:\S+)$")]
+    denominator: Text | None
+    direction: Literal["up", "down", "none"]
+    source: Annotated[str, Field(pattern=r"^(submitted|derived|prefilled:[a-z_]+)$")]
+    classification: Text | None
+    min_value: float | None
+    max_value: float | None
     formula: Text | None
     checks: Text | None
     conf_status: Confidentiality
-    is_prefilled: bool
     valid_from: int
     valid_to: int | None
 
     @property
     def is_derived(self) -> bool:
         return self.formula is not None
+
+    @property
+    def is_prefilled(self) -> bool:
+        """Whether a register can fill it in: the part of ``source`` after ``prefilled:`` says which."""
+        return self.source.startswith("prefilled:")
 
     @property
     def unit_mult(self) -> int:

@@ -10,6 +10,7 @@ from asms.catalogue.compile import compile_catalogue
 from asms.catalogue.expression_sql import LARGEST, SMALLEST
 from asms.catalogue.grammar import Call, Expression, Negation, Number, Operation, Reference, references
 from asms.catalogue.resolve import parse_formulas, resolve_formula
+from asms.catalogue.units import check_units, parse_unit
 
 _STRICTNESS = {"free": 0, "suppress_small": 1, "restricted": 2}
 _WIDEST_EXPONENT = 290  # a double reaches 1e308; a wider formula could overflow, which PostgreSQL makes an error
@@ -24,6 +25,7 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
         if not problems:
             compile_catalogue(catalogue)
             problems += _formula_problems(catalogue)
+            problems += _unit_problems(catalogue)
     except CatalogueError as error:
         problems.append(str(error))
     return problems
@@ -55,8 +57,12 @@ def _card_problems(catalogue: Catalogue, card: Card) -> Iterator[str]:
         yield f"{name}: its weight {weight} is not in the catalogue"
     if card.valid_to is not None and card.valid_to < card.valid_from:
         yield f"{name}: valid_to {card.valid_to} is before valid_from {card.valid_from}"
-    if card.is_derived and card.is_prefilled:
-        yield f"{name}: a derived indicator is computed, so no register fills it in"
+    if card.is_derived != (card.source == "derived"):
+        yield f"{name}: source is 'derived' exactly where there is a formula"
+    if card.denominator and card.denominator not in catalogue.by_code:
+        yield f"{name}: its denominator {card.denominator} is not in the catalogue"
+    if card.min_value is not None and card.max_value is not None and card.min_value > card.max_value:
+        yield f"{name}: min_value is above max_value"
 
 
 def _formula_problems(catalogue: Catalogue) -> Iterator[str]:
@@ -74,6 +80,18 @@ def _formula_problems(catalogue: Catalogue) -> Iterator[str]:
                         f"card {code}: it is {card.conf_status}, but {source.indicator_code} in its formula is "
                         f"{source.conf_status}; a figure is at least as secret as what it is made of"
                     )
+
+
+def _unit_problems(catalogue: Catalogue) -> Iterator[str]:
+    units = {card.indicator_code: card.unit_measure for card in catalogue.indicators}
+    for card in catalogue.indicators:
+        try:
+            parse_unit(card.unit_measure)
+        except CatalogueError as error:
+            yield f"card {card.indicator_code}: {error}"
+    for code, formula in parse_formulas(catalogue).items():
+        if problem := check_units(formula, units, units[code]):
+            yield f"card {code}: {problem}"
 
 
 def _exponents(expression: Expression) -> tuple[float, float]:

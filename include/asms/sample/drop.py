@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from asms.sample.answers import Answer, make_answers
+from asms.sample.answers import Answer, leave_blank, make_answers
 from asms.sample.faults import CellFault, Fault, read_faults
 from asms.sample.hromadas import Hromada, read_hromadas
 
@@ -49,7 +49,8 @@ def make_sample(
         name, code = hromada.title_uk, hromada.municipality_code
         if fault and fault.identity:
             name, code = fault.identity.name, fault.identity.code
-        asked, answers = _bend(rows, make_answers(hromada, year), fault)
+        given = make_answers(hromada, year)
+        asked, answers = _bend(rows, given, fault) if fault else (rows, leave_blank(given, hromada, year))
         write_template(
             path, indicators=asked, municipality_code=code, municipality_name=name, time_period=str(year),
             catalogue_version=catalogue_version, answers=answers,
@@ -92,12 +93,10 @@ def file_name(hromada: Hromada, year: int) -> str:
 
 
 def _bend(
-    rows: Sequence[AnyRow], answers: Mapping[tuple[str, str], Answer], fault: Fault | None
+    rows: Sequence[AnyRow], answers: Mapping[tuple[str, str], Answer], fault: Fault
 ) -> tuple[list[AnyRow], dict[tuple[str, str], Answer]]:
     """Questions and answers with the cell-level faults in them."""
     asked, given = list(rows), dict(answers)
-    if fault is None:
-        return asked, given
     for cell in fault.cells:
         given[cell.code, cell.sex] = Answer(_bend_value(given[cell.code, cell.sex].value, cell))
     for recode in fault.recode:

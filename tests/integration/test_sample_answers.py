@@ -57,7 +57,7 @@ def verdicts(template_warehouse: Warehouse, returns: list[Return]) -> list[Verdi
             f"""
             select rule.rule_id, rule.sex, input.name, rule.verdict, rule.found, rule.expected
             from input cross join lateral (values {asked}) as rule (rule_id, sex, verdict, found, expected)
-            """  # type: ignore[arg-type]  # SQL that the catalogue compiled
+            """  # SQL that the catalogue compiled
         ).fetchall()
 
 

@@ -2,8 +2,8 @@
 
 ``data/answers.csv`` says how, a line per submitted indicator of the annual form: a figure is its ``base`` (facts and other
 figures, added, subtracted and multiplied: ``HEA.001-HEA.002``, ``EXP.060[t-1]+EXP.063``) times a factor between ``low`` and
-``high`` that drifts by ``yearly`` (3 % where blank). So parts stay below their wholes, sums add up, stocks follow from
-flows, and F + M = T. The facts are:
+``high`` that drifts by ``yearly`` (0.03 where blank), and no less than ``least``. So parts stay below their wholes, sums add
+up, stocks follow from flows, and F + M = T. The facts are:
 
 * ``persons``, ``area`` (km²), ``settlements``, ``one``, ``category`` (1 міська, 2 селищна, 3 сільська), ``town`` and
   ``townlet`` (1 where the hromada is one);
@@ -72,7 +72,7 @@ class _Line:
     low: float
     high: float
     yearly: float
-    least: float | None
+    least: float
     decimals: int
     split: str
     female_low: float
@@ -172,7 +172,7 @@ class _Figures:
         level = _chance(self._hromada, line.code).uniform(line.low, line.high)
         change = _chance(self._hromada, line.code, year).uniform(1 - line.yearly, 1 + line.yearly)
         value = base * min(max(level * change, line.low), line.high)
-        return _rounded(value if line.least is None else max(value, line.least), line.decimals)
+        return _rounded(max(value, line.least), line.decimals)
 
     def _base(self, line: _Line, year: int, sex: str) -> float | None:
         total = 0.0
@@ -215,7 +215,7 @@ def _read_lines() -> dict[str, _Line]:
             low=float(row["low"]),
             high=float(row["high"]),
             yearly=float(row["yearly"] or _YEARLY_CHANGE),
-            least=float(row["least"]) if row["least"] else None,
+            least=float(row["least"]),
             decimals=int(row["decimals"]),
             split=row["split"],
             female_low=float(row["female_low"] or 0),

@@ -70,6 +70,8 @@ def test_a_question_takes_what_its_card_says(catalogue: Catalogue) -> None:
     assert not _question_of(_with(catalogue, "POP.001", decimals=1), "POP.001").is_integer
     assert not _question_of(_with(catalogue, "POP.001", unit_measure="т"), "POP.001").is_integer
     assert _question_of(catalogue, "GEN.005").choices == ("0", "1", "2")
+    state = _with(catalogue, "TER.004", indicator_type="attribute", min_value=1, max_value=3)
+    assert _question_of(state, "TER.004").choices == ("1", "2", "3")
 
 
 def test_every_municipality_of_the_codifier_is_there_and_known_by_its_name(

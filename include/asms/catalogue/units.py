@@ -55,24 +55,25 @@ def check_units(formula: Expression, units: Mapping[str, str], declared: str) ->
 
 def _unit_of(node: Expression, units: Mapping[str, str]) -> "Quantity[float]":
     """The size of a value of 1 of ``node``."""
+    found: Quantity[float]
     match node:
         case Number(value):
-            return _registry()["plain"] / value
+            found = _registry()["plain"] / value
         case Reference(code):
-            return parse_unit(units[code])
+            found = parse_unit(units[code])
         case Negation(operand):
-            return _unit_of(operand, units)
+            found = _unit_of(operand, units)
         case Call(function, arguments):
-            return _common_unit(list(arguments), units, function)
-        case Operation(("+" | "-") as operator, left, right):
-            return _common_unit([left, right], units, operator)
+            found = _common_unit(list(arguments), units, function)
         case Operation("*", left, right):
-            return _unit_of(left, units) * _unit_of(right, units)
+            found = _unit_of(left, units) * _unit_of(right, units)
         case Operation("/", left, right):
-            return _unit_of(left, units) / _unit_of(right, units)
-        case Operation():
-            raise AssertionError(node)
-    assert_never(node)
+            found = _unit_of(left, units) / _unit_of(right, units)
+        case Operation(operator, left, right):
+            found = _common_unit([left, right], units, operator)
+        case _:
+            assert_never(node)
+    return found
 
 
 def _common_unit(parts: list[Expression], units: Mapping[str, str], what: str) -> "Quantity[float]":
@@ -93,7 +94,8 @@ def _one_unit(text: str, whole: str) -> "Quantity[float]":
     unit = _registry().get(" ".join(words))
     if unit is None:
         raise CatalogueError(f"its unit {whole!r}: {' '.join(words)!r} is not in units.csv")
-    return unit * size
+    sized: Quantity[float] = unit * size
+    return sized
 
 
 @lru_cache(maxsize=1)
@@ -101,7 +103,7 @@ def _registry() -> "dict[str, Quantity[float]]":
     """Units by their Ukrainian name."""
     from pint import UnitRegistry  # 0.3 s to import
 
-    registry = UnitRegistry()
+    registry: UnitRegistry[float] = UnitRegistry()
     for name in _BASE_UNITS:
         registry.define(f"{name} = [{name}]")
     file = importlib.resources.files("asms.catalogue").joinpath("data/units.csv")

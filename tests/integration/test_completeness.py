@@ -158,7 +158,9 @@ def test_users_of_a_moment_are_those_of_its_day(published: House) -> None:
 
 
 def test_as_of_the_end_of_time_is_the_mart(published: House) -> None:
-    of_function = "select unnest(proargnames[2:]) from pg_proc where oid = 'completeness_as_of(timestamptz)'::regprocedure"
+    of_function = (
+        "select unnest(proargnames[2:]) from pg_proc where oid = 'completeness_as_of(timestamptz)'::regprocedure"
+    )
     columns = ", ".join(str(row[0]) for row in _ask(published, of_function))
     assert "user_full_late_count" in columns
     mart = _ask(published, f"select {columns} from mart_completeness_by_year order by 1, 2, 3")
@@ -234,7 +236,7 @@ def test_bi_reads_the_function_and_nothing_below_it(published: House) -> None:
     assert row[0] is True and "search_path=pg_catalog" in row[1]
 
 
-def test_the_shipped_register_and_deadlines_can_be_read(published: House, tmp_path: Path) -> None:
+def test_the_shipped_register_can_be_read(published: House) -> None:
     from asms.sample import MEMBERS_FILE
     from asms.sources.members import read_register
 

@@ -43,7 +43,6 @@ class StoredVersion:
 
     catalogue_version: str
     rule_version: str
-    deadline_version: str
     changed: bool
 
 
@@ -65,17 +64,18 @@ def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion
         connection.execute("select pg_advisory_xact_lock(%s)", (_STORE_LOCK,))
         stored = connection.execute("select catalogue_version, rule_version, deadline_version from catalogue.version")
         if stored.fetchone() == version:
-            return StoredVersion(*version, changed=False)
+            return StoredVersion(*version[:2], changed=False)
         _replace_catalogue(connection, catalogue, compiled)
         _bring_up_rules(connection, catalogue.rules, compiled)
         connection.execute(
-            "insert into catalogue.version (catalogue_version, rule_version, deadline_version) values (%s, %s, %s)", version
+            "insert into catalogue.version (catalogue_version, rule_version, deadline_version) values (%s, %s, %s)",
+            version,
         )
     _log.info(
         "stored catalogue %s: %d indicators, %d formulas; rules %s: %d",
         version[0], len(catalogue.indicators), len(compiled.formulas), version[1], len(catalogue.rules),
     )  # fmt: skip
-    return StoredVersion(*version, changed=True)
+    return StoredVersion(*version[:2], changed=True)
 
 
 def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, compiled: Compiled) -> None:

@@ -138,6 +138,7 @@ def _table(data: bytes) -> Iterator[tuple[int, list[str]]]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("cp1251", errors="replace")
+    text = text.replace("\0", "")  # PostgreSQL takes none, not even in what a finding quotes
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(text.splitlines(), delimiter=delimiter)
@@ -151,7 +152,7 @@ def _check_titles(cells: Sequence[str]) -> list[str]:
     titles = [cell.strip().casefold() for cell in cells]
     if sorted(titles) != sorted(COLUMNS):
         raise SourceError(
-            f"the first line names the columns {', '.join(titles)[:200]}; exactly {', '.join(COLUMNS)} are expected: "
+            f"the first line names the columns {', '.join(titles)[:200]!r}; exactly {', '.join(COLUMNS)} are expected: "
             "a register of bodies holds nothing about persons"
         )
     return titles
@@ -203,7 +204,9 @@ def _check_terms(row: Row, before: Sequence[Row]) -> None:
             or (begin < (other_end or date.max) and other_begin < (end or date.max))
         ):
             raise _LineError(
-                "registered_from", f"строк перетинається з рядком {other_no}", f"the term overlaps that of line {other_no}"
+                "registered_from",
+                f"строк перетинається з рядком {other_no}",
+                f"the term overlaps that of line {other_no}",
             )
 
 
@@ -216,5 +219,5 @@ def _finding(row_no: int, places: Sequence[str], values: Mapping[str, str], erro
         message_en=f"line {row_no}, {error.column}: {error.why_en}",
         file_name=_PATH,
         cell=f"{chr(ord('A') + places.index(error.column))}{row_no}",
-        value_found=found.replace("\0", ""),
+        value_found=found,
     )

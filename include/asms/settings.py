@@ -42,6 +42,8 @@ class Settings(BaseModel):
     """Base URLs of the services; None means the real ones (or the local server, in a sample or replay)."""
     open_budget_years: tuple[int, ...] | None = None
     """Years of budget execution to pull; None lets the source decide."""
+    members: str | None = None
+    """Path or fsspec URL of the register of members and users, a CSV file; None means that it is not known."""
     recipients: Path | None = None
     """YAML file that says who gets which mail; None means the example list of the package."""
     lock_timeout_seconds: int = 60
@@ -107,6 +109,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         open_budget_url=given.get("ASMS_OPEN_BUDGET_URL"),
         population_url=given.get("ASMS_POPULATION_URL"),
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
+        members=given.get("ASMS_MEMBERS"),
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
         lock_timeout_seconds=int(given.get("ASMS_LOCK_TIMEOUT_SECONDS", "60")),
     )

@@ -6,6 +6,7 @@ SUBMISSIONS = Asset(name="submissions", uri="asms://raw/submissions")
 KATOTTG = Asset(name="katottg", uri="asms://raw/katottg")
 POPULATION = Asset(name="population", uri="asms://raw/population")
 OPEN_BUDGET = Asset(name="open_budget", uri="asms://raw/open_budget")
+MEMBERS = Asset(name="members", uri="asms://raw/members")
 
 # Any of them may start a build. A list would mean all of them, and a source of once a year would hold up the night.
-ANY_SOURCE = SUBMISSIONS | KATOTTG | POPULATION | OPEN_BUDGET
+ANY_SOURCE = SUBMISSIONS | KATOTTG | POPULATION | OPEN_BUDGET | MEMBERS

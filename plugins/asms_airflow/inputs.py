@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from asms.sample import MEMBERS_FILE
 from asms.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def local_server_at(url: str, settings: Settings) -> "LocalServer":
 def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
     """Variables that send the clients of open data to ``server``, for what it has; a setting that is given stands."""
     wanted: dict[str, str] = {}
+    if settings.is_sample and not settings.members:
+        wanted["ASMS_MEMBERS"] = str(MEMBERS_FILE)
     if server.has_budgets and not settings.open_budget_url:
         wanted["ASMS_OPEN_BUDGET_URL"] = server.base_url
         if not settings.open_budget_years:
@@ -49,6 +52,8 @@ def cannot_be_had(server: "LocalServer | None", settings: Settings) -> dict[str,
     missing: dict[str, str] = {}
     if not settings.population_url and not (server and server.has_population):
         missing["population"] = "ASMS_POPULATION_URL is not set" if server is None else "not among the recordings"
+    if not settings.members and not settings.is_sample:
+        missing["members"] = "ASMS_MEMBERS is not set"
     if server and not server.has_budgets and not settings.open_budget_url:
         missing["open_budget"] = "not among the recordings"
     return missing

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from asms_airflow.assets import KATOTTG, OPEN_BUDGET, POPULATION, SUBMISSIONS
+from asms_airflow.assets import KATOTTG, MEMBERS, OPEN_BUDGET, POPULATION, SUBMISSIONS
 
 if TYPE_CHECKING:
     from asms.quality.suites import Gate
@@ -115,6 +115,24 @@ def fetch_open_budget() -> dict[str, Any]:
         store = LandingStore(settings.landing).put
         years = parse_years(params.get("period"))
         return _source_counts(fetch(warehouse, settings, store, years=years, force=bool(params.get("force"))))
+
+
+@task(inlets=[KATOTTG], outlets=[MEMBERS])
+def fetch_members() -> dict[str, Any]:
+    """Load the register of members and users; skipped where no register is named."""
+    from asms.geography import Gazetteer
+    from asms.intake.landing import LandingStore
+    from asms.sources.members import fetch_members as fetch
+    from asms_airflow.load import open_for_load
+
+    force = bool(get_current_context()["params"].get("force"))
+    with open_for_load() as (warehouse, settings):
+        if settings.members is None:
+            raise AirflowSkipException("ASMS_MEMBERS is not set: who is a member or a user is not known")
+        with warehouse.connect("loader") as connection:
+            gazetteer = Gazetteer.from_warehouse(connection)
+        store = LandingStore(settings.landing).put
+        return _source_counts(fetch(warehouse, settings, store, gazetteer.resolve, force=force))
 
 
 @task

@@ -16,7 +16,9 @@ from asms.sources import SourceError, TransientSourceError
 from asms.warehouse.connection import LockedError
 from asms.warehouse.dbt import DbtError, TransientDbtError
 
-NIGHTLY_IDS = {"build_warehouse", "ingest_katottg", "ingest_open_budget", "ingest_population", "ingest_submissions"}
+NIGHTLY_IDS = {
+    "build_warehouse", "ingest_katottg", "ingest_members", "ingest_open_budget", "ingest_population", "ingest_submissions",
+}  # fmt: skip
 DAG_IDS = NIGHTLY_IDS | {"make_templates"}
 MOST_LINES = 100
 HEAVY = (
@@ -124,7 +126,7 @@ def test_params_say_what_they_do(dags: dict[str, Any]) -> None:
     assert set(dags["ingest_open_budget"].params) == {"period", "force"}
     assert "lost months" in dags["ingest_open_budget"].params.get_param("force").description
     assert set(dags["ingest_submissions"].params) == {"source", "force"}
-    for dag_id in ("ingest_katottg", "ingest_population"):
+    for dag_id in ("ingest_katottg", "ingest_members", "ingest_population"):
         assert set(dags[dag_id].params) == {"force"}
     assert set(dags["build_warehouse"].params) == {"force"}
     assert set(dags["make_templates"].params) == {"year", "municipalities"}
@@ -136,7 +138,7 @@ def test_build_starts_by_any_asset_or_at_two_in_kyiv(dags: dict[str, Any]) -> No
     schedule = dags["build_warehouse"].timetable
     assert isinstance(schedule, AssetOrTimeSchedule)
     assert isinstance(schedule.asset_condition, AssetAny)
-    assert _names(schedule.asset_condition) == {"submissions", "katottg", "population", "open_budget"}
+    assert _names(schedule.asset_condition) == {"submissions", "katottg", "population", "open_budget", "members"}
     assert schedule.timetable.expression == "0 2 * * *"
     assert str(schedule.timetable.timezone) == "Europe/Kyiv"
 
@@ -158,7 +160,7 @@ def test_order_of_one_process_follows_the_assets(dags: dict[str, Any]) -> None:
     assert set(order) == NIGHTLY_IDS
     assert order[-1] == "build_warehouse"
     assert order.index("ingest_katottg") < order.index("ingest_submissions")
-    without = run_order([asset_use(dag) for dag in dags.values()], {"population", "open_budget"})
+    without = run_order([asset_use(dag) for dag in dags.values()], {"members", "population", "open_budget"})
     assert without == ["ingest_katottg", "ingest_submissions", "build_warehouse"]
 
 

@@ -39,8 +39,9 @@ def marts(models: list[Node]) -> list[Node]:
 
 def test_the_marts_are_those_that_readers_rely_on(marts: list[Node]) -> None:
     assert sorted(mart["name"] for mart in marts) == [
-        "dim_indicator", "dim_municipality", "dim_period", "fct_budget_monthly", "fct_completeness", "fct_indicator_value",
-        "mart_data_quality", "mart_indicator_peer_stats", "mart_municipality_profile",
+        "dim_indicator", "dim_municipality", "dim_period", "dim_user", "fct_budget_monthly", "fct_completeness",
+        "fct_indicator_value", "fct_return_history", "mart_completeness_by_year", "mart_data_quality",
+        "mart_indicator_peer_stats", "mart_municipality_profile",
     ]  # fmt: skip
 
 
@@ -190,7 +191,8 @@ def test_arithmetic_and_cases_have_unit_tests(manifest: Node) -> None:
     tested = {test["model"] for test in manifest["unit_tests"].values()}
     assert tested >= {
         "stg_submissions__cell", "stg_submissions__latest_cell", "int_observation__accepted", "int_budget__monthly",
-        "fct_completeness", "mart_municipality_profile", "dim_municipality",
+        "fct_completeness", "mart_municipality_profile", "dim_municipality", "int_completeness__history",
+        "mart_completeness_by_year",
     }  # fmt: skip
 
 

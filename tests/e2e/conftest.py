@@ -15,8 +15,8 @@ from asms.settings import load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import Warehouse, open_warehouse
 
-# What differs between two runs that say the same: which load and which release brought a row.
-_NOT_BUSINESS = ("load_id", "release_id", "release_from")
+# What differs between two runs that say the same: which load and which release brought a row, and when it came.
+_NOT_BUSINESS = ("load_id", "release_id", "release_from", "known_from", "known_to", "full_since")
 
 _COLUMNS = """
 select table_name, string_agg(format('%%I', column_name), ', ' order by ordinal_position)

@@ -49,3 +49,15 @@ create table build.fct_completeness (
 create table build.mart_data_quality (
     kind text, dataset text, municipality_code text, time_period text, rule_id text, severity text, open_count bigint
 );
+create table staging.stg_members__term (
+    municipality_code text, term_no bigint, is_member boolean, registered_from date, registered_to date
+);
+create table build.fct_return_history (
+    municipality_code text, collection_code text, time_period text, known_from timestamptz, known_to timestamptz,
+    expected_cell_count bigint, answered_cell_count bigint, is_full boolean
+);
+create table build.mart_completeness_by_year (
+    collection_code text, time_period text, area_code text, area_level text, body_count bigint, submitted_count bigint,
+    full_count bigint, full_on_time_count bigint, full_late_count bigint, member_count bigint, member_full_count bigint,
+    user_count bigint, user_active_count bigint, user_full_count bigint, users_reason text
+);

@@ -237,6 +237,47 @@ def test_cells_of_a_return_that_came_again_are_counted(layers: Warehouse) -> Non
     assert failed(layers, "staging")[1] == {"GX_STG_CELLS_RECONCILED"}
 
 
+def test_a_miscounted_headline_closes_the_gate(layers: Warehouse) -> None:
+    run(
+        layers,
+        "transformer",
+        """
+        insert into build.dim_municipality (municipality_code) values ('H1'), ('H2');
+        insert into build.fct_return_history (municipality_code, collection_code, time_period, known_from, known_to, is_full)
+        values ('H1', 'ASMS', '2024', '2025-01-01', '2025-02-01', false), ('H1', 'ASMS', '2024', '2025-02-01', null, true);
+        insert into build.mart_completeness_by_year (
+            collection_code, time_period, area_code, body_count, submitted_count, full_count, member_count
+        )
+        values ('ASMS', '2024', 'O1', 2, 1, 1, 2), ('ASMS', '2024', 'UA', 2, 1, 1, 2)
+        """,
+    )
+    assert failed(layers, "marts")[0].passed
+    run(layers, "transformer", "insert into staging.stg_members__term (municipality_code, term_no) values ('H9', 1)")
+    result, ids = failed(layers, "marts")
+    assert result.passed and ids == {"GX_MART_BY_YEAR_REGISTER_IN_CODIFIER"}
+    run(layers, "transformer", "update build.mart_completeness_by_year set member_count = 1 where area_code = 'O1'")
+    assert "GX_MART_BY_YEAR_AREAS_ADD_UP" in failed(layers, "marts")[1]
+    run(
+        layers,
+        "transformer",
+        "update build.mart_completeness_by_year set full_count = 2, body_count = 3, member_count = 2",
+    )
+    _, ids = failed(layers, "marts")
+    assert {"GX_MART_BY_YEAR_RECOUNTED", "GX_MART_BY_YEAR_EVERY_BODY"} <= ids
+    assert "GX_MART_BY_YEAR_AREAS_ADD_UP" not in ids
+
+
+def test_only_checks_of_whole_tables_describe_the_data(layers: Warehouse) -> None:
+    """A check of one build's loads must not stand in the mart of quality as if it were of the table."""
+    failed(layers, "staging")
+    with layers.connect("gate") as connection:
+        scoped = dict(
+            connection.execute("select check_id, is_scoped from quality.gate_result where engine = 'gx'").fetchall()
+        )
+    assert scoped["GX_STG_OPEN_BUDGET_FUNDS_ADD_UP"] is True
+    assert scoped["GX_STG_KATOTTG_BODIES"] is False
+
+
 def test_failed_dbt_test_closes_the_gate_and_stays(layers: Warehouse) -> None:
     """Results of the two engines stand side by side: running the one does not wipe the other."""
     run(

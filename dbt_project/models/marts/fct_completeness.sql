@@ -46,6 +46,23 @@ accepted as (
 
 ),
 
+history as (
+
+    select span.*
+    from {{ ref('int_completeness__history') }} as span
+    where span.is_full and {{ only_changed_keys('span', 'year') }}
+
+),
+
+deadlines as (
+
+    select
+        *,
+        {{ end_of_day('due_date') }} as due_at
+    from {{ ref('stg_catalogue__deadline') }}
+
+),
+
 periods as (
 
     select
@@ -64,7 +81,8 @@ expected as (
         periods.time_period,
         periods.is_sample,
         asked_cells.domain_code,
-        count(distinct asked_cells.indicator_code) as expected_count
+        count(distinct asked_cells.indicator_code) as expected_count,
+        count(*) as expected_cell_count
     from periods
     inner join asked_cells
         on
@@ -84,7 +102,8 @@ indicators_answered as (
         accepted.time_period,
         asked_cells.domain_code,
         accepted.indicator_code,
-        bool_and(accepted.obs_value is not null or accepted.obs_status in ('M_NA', 'M_NC', 'M_ND', 'C')) as is_answered
+        bool_and({{ is_answered('accepted') }}) as is_answered,
+        count(*) filter (where {{ is_answered('accepted') }}) as answered_cell_count
     from accepted
     inner join asked_cells
         on accepted.indicator_code = asked_cells.indicator_code and accepted.sex = asked_cells.sex
@@ -104,7 +123,8 @@ answered as (
         municipality_code,
         time_period,
         domain_code,
-        count(*) filter (where is_answered) as answered_count
+        count(*) filter (where is_answered) as answered_count,
+        sum(answered_cell_count)::bigint as answered_cell_count
     from indicators_answered
     group by collection_code, municipality_code, time_period, domain_code
 
@@ -123,7 +143,14 @@ final as (
         coalesce(answered.answered_count, 0)::double precision / expected.expected_count as answered_share,
         coalesce(answered.answered_count, 0) = expected.expected_count as is_full,
         returns.municipality_code is not null as has_return,
-        expected.is_sample
+        expected.is_sample,
+        expected.expected_cell_count,
+        coalesce(answered.answered_cell_count, 0) as answered_cell_count,
+        standing.known_from as full_since,
+        deadlines.due_date,
+        case
+            when standing.known_from is not null and deadlines.due_at is not null then at_due.known_from is not null
+        end as is_on_time
     from expected
     cross join municipalities
     left join answered
@@ -137,6 +164,23 @@ final as (
             expected.collection_code = returns.collection_code
             and municipalities.municipality_code = returns.municipality_code
             and expected.time_period = returns.time_period
+    left join deadlines
+        on expected.collection_code = deadlines.collection_code and expected.time_period = deadlines.time_period
+    left join history as standing
+        on
+            expected.collection_code = standing.collection_code
+            and municipalities.municipality_code = standing.municipality_code
+            and expected.time_period = standing.time_period
+            and expected.domain_code = standing.domain_code
+            and standing.known_to is null
+    left join history as at_due
+        on
+            expected.collection_code = at_due.collection_code
+            and municipalities.municipality_code = at_due.municipality_code
+            and expected.time_period = at_due.time_period
+            and expected.domain_code = at_due.domain_code
+            and deadlines.due_at > at_due.known_from
+            and (at_due.known_to is null or deadlines.due_at <= at_due.known_to)
 
 )
 

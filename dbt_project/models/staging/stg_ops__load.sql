@@ -38,6 +38,7 @@ final as (
         deliveries.path,
         deliveries.batch_no,
         deliveries.received_no,
+        deliveries.received_at,
         loads.loaded_at,
         loads.is_sample
     from loads

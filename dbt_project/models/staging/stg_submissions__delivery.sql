@@ -34,6 +34,7 @@ final as (
         loads.path,
         loads.batch_no,
         loads.received_no,
+        loads.received_at,
         loads.is_sample
     from arrivals
     inner join submissions on arrivals.submission_id = submissions.submission_id

@@ -1,9 +1,10 @@
-"""What the catalogue consists of: collections, domains, cards of indicators, rules."""
+"""What the catalogue consists of: collections and their deadlines, domains, cards of indicators, rules."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -33,6 +34,14 @@ class Collection(_Entry):
     name_uk: Text
     name_en: Text
     counts_for_completeness: bool
+
+
+class Deadline(_Entry):
+    """The last day, in Kyiv, on which a return of ``time_period`` (2024, 2024-Q1, 2024-03) is on time."""
+
+    collection_code: Text
+    time_period: Annotated[str, Field(pattern=r"^[0-9]{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?$")]
+    due_date: date
 
 
 class Domain(_Entry):
@@ -122,6 +131,7 @@ class Catalogue:
     domains: tuple[Domain, ...]
     indicators: tuple[Card, ...]
     rules: tuple[Rule, ...]
+    deadlines: tuple[Deadline, ...] = ()
 
     @cached_property
     def by_code(self) -> Mapping[str, Card]:
@@ -129,9 +139,14 @@ class Catalogue:
 
     @cached_property
     def catalogue_version(self) -> str:
-        """Hash of collections, domains and cards, 12 hexadecimal digits; rules have a version of their own."""
+        """Hash of collections, domains and cards, 12 hexadecimal digits; rules and deadlines have their own."""
         parts = (self.collections, self.domains, self.indicators)
         return content_hash([[entry.model_dump() for entry in part] for part in parts])
+
+    @cached_property
+    def deadline_version(self) -> str:
+        """Hash of the deadlines, 12 hexadecimal digits: a moved one leaves the templates of the catalogue as they are."""
+        return content_hash([entry.model_dump(mode="json") for entry in self.deadlines])
 
 
 def content_hash(content: object) -> str:

@@ -37,12 +37,19 @@ def _unknown_and_repeated(catalogue: Catalogue) -> Iterator[str]:
         "domain": [domain.domain_code for domain in catalogue.domains],
         "indicator": [card.indicator_code for card in catalogue.indicators],
         "rule": [rule.rule_id for rule in catalogue.rules],
+        "deadline": [f"{deadline.collection_code} {deadline.time_period}" for deadline in catalogue.deadlines],
     }
     for kind, codes in names.items():
         yield from (f"{kind} {code} is there {n} times" for code, n in Counter(codes).items() if n > 1)
     for domain in catalogue.domains:
         if domain.collection_code not in names["collection"]:
             yield f"domain {domain.domain_code}: collection {domain.collection_code} is not in collections.csv"
+    for deadline in catalogue.deadlines:
+        name = f"deadline {deadline.collection_code} {deadline.time_period}"
+        if deadline.collection_code not in names["collection"]:
+            yield f"{name}: collection {deadline.collection_code} is not in collections.csv"
+        if deadline.time_period.isdecimal() and deadline.due_date.year <= int(deadline.time_period):
+            yield f"{name}: due_date {deadline.due_date} is before the year is over"
     for rule in catalogue.rules:
         if rule.engine != "sql" and rule.indicator_code:
             yield f"rule {rule.rule_id}: only a rule of engine sql is asked about an indicator"

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from asms.catalogue.cards import Card, Catalogue, CatalogueError, Collection, Domain, Rule
+from asms.catalogue.cards import Card, Catalogue, CatalogueError, Collection, Deadline, Domain, Rule
 from asms.catalogue.returns import card_rules
 
 _Entry = TypeVar("_Entry", bound=BaseModel)
 
 
 def load_catalogue(folder: Traversable | None = None) -> Catalogue:
-    """Read collections, domains, cards and rules from ``folder`` (the package's own data unless given).
+    """Read collections, deadlines, domains, cards and rules from ``folder`` (the package's own data unless given).
 
     Raises:
         CatalogueError: a file is missing or a line does not fit; names the file, the line and the column.
@@ -24,6 +24,7 @@ def load_catalogue(folder: Traversable | None = None) -> Catalogue:
     data = folder or importlib.resources.files("asms.catalogue").joinpath("data")
     try:
         collections = tuple(_read_csv(data / "collections.csv", Collection))
+        deadlines = tuple(_read_csv(data / "deadlines.csv", Deadline))
         domains = tuple(_read_csv(data / "domains.csv", Domain))
         cards = tuple(card for domain in domains for card in _read_cards(data, domain))
         stray = {file.name for file in _files(data / "indicators", ".csv")} - {f"{d.domain_code}.csv" for d in domains}
@@ -32,7 +33,13 @@ def load_catalogue(folder: Traversable | None = None) -> Catalogue:
         rules = tuple(rule for file in _files(data / "rules", ".yaml") for rule in _read_rules(file))
     except OSError as error:
         raise CatalogueError(f"{error.filename}: a file of the catalogue cannot be read ({error.strerror})") from error
-    return Catalogue(collections=collections, domains=domains, indicators=cards, rules=(*rules, *card_rules(cards)))
+    return Catalogue(
+        collections=collections,
+        domains=domains,
+        indicators=cards,
+        rules=(*rules, *card_rules(cards)),
+        deadlines=deadlines,
+    )
 
 
 def _files(folder: Traversable, suffix: str) -> list[Traversable]:

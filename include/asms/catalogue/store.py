@@ -5,7 +5,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 
 import psycopg
 
-from asms.catalogue.cards import Catalogue, CatalogueError, Rule, content_hash
+from asms.catalogue.cards import Catalogue, CatalogueError, Collection, Deadline, Domain, Rule, content_hash
 from asms.catalogue.check import check_catalogue
 from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, compile_catalogue
 from asms.catalogue.expression_sql import Input
@@ -59,29 +59,37 @@ def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion
         raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
     compiled = compile_catalogue(catalogue)
     rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], asdict(compiled)])
-    version = (catalogue.catalogue_version, rule_version)
+    version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
     with warehouse.connect("loader") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (_STORE_LOCK,))
-        if connection.execute("select catalogue_version, rule_version from catalogue.version").fetchone() == version:
-            return StoredVersion(*version, changed=False)
+        stored = connection.execute("select catalogue_version, rule_version, deadline_version from catalogue.version")
+        if stored.fetchone() == version:
+            return StoredVersion(*version[:2], changed=False)
         _replace_catalogue(connection, catalogue, compiled)
         _bring_up_rules(connection, catalogue.rules, compiled)
-        connection.execute("insert into catalogue.version (catalogue_version, rule_version) values (%s, %s)", version)
+        connection.execute(
+            "insert into catalogue.version (catalogue_version, rule_version, deadline_version) values (%s, %s, %s)",
+            version,
+        )
     _log.info(
         "stored catalogue %s: %d indicators, %d formulas; rules %s: %d",
         version[0], len(catalogue.indicators), len(compiled.formulas), version[1], len(catalogue.rules),
     )  # fmt: skip
-    return StoredVersion(*version, changed=True)
+    return StoredVersion(*version[:2], changed=True)
 
 
 def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, compiled: Compiled) -> None:
     connection.execute(
         "delete from catalogue.compiled_rule; delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
-        "delete from catalogue.indicator; delete from catalogue.domain; delete from catalogue.collection;"
-        "delete from catalogue.version"
+        "delete from catalogue.indicator; delete from catalogue.domain; delete from catalogue.deadline;"
+        "delete from catalogue.collection; delete from catalogue.version"
     )
-    for table, entries in (("collection", catalogue.collections), ("domain", catalogue.domains)):
-        columns = list(type(entries[0]).model_fields)
+    for table, kind, entries in (
+        ("collection", Collection, catalogue.collections),
+        ("deadline", Deadline, catalogue.deadlines),
+        ("domain", Domain, catalogue.domains),
+    ):
+        columns = list(kind.model_fields)
         copy_rows(connection, f"catalogue.{table}", columns, [tuple(entry.model_dump().values()) for entry in entries])
     copy_rows(
         connection,

@@ -27,6 +27,7 @@ class CheckResult:
     dataset: str
     rule_id: str
     severity: CheckSeverity
+    is_scoped: bool
     success: bool
     unexpected_count: int | None
     element_count: int | None
@@ -123,6 +124,7 @@ def _answered(suite: Suite, check: Check, build_id: int, answer: Any) -> CheckRe
         dataset=suite.dataset,
         rule_id=check.rule_id,
         severity=check.severity,
+        is_scoped=check.is_scoped,
         success=bool(answer.success),
         unexpected_count=told.get("observed_value") if query else told.get("unexpected_count"),
         element_count=told.get("element_count"),
@@ -142,6 +144,7 @@ def _broken(suite: Suite, check: Check, build_id: int, error: str) -> CheckResul
         dataset=suite.dataset,
         rule_id=check.rule_id,
         severity="critical",
+        is_scoped=check.is_scoped,
         success=False,
         unexpected_count=None,
         element_count=None,

@@ -32,11 +32,12 @@ where rule.engine = 'gx'
 _INSERT_RESULT = """
 insert into quality.gate_result (
     build_id, gate, engine, dataset, check_id, severity, success, unexpected_count, element_count, observed_value,
-    failing_rows_sql, message_uk, message_en, owner
+    failing_rows_sql, message_uk, message_en, owner, is_scoped
 )
 values (
     %(build_id)s, %(gate)s, 'gx', %(dataset)s, %(rule_id)s, %(severity)s, %(success)s, %(unexpected_count)s,
-    %(element_count)s, %(observed_value)s, %(failing_rows_sql)s, %(message_uk)s, %(message_en)s, %(owner)s
+    %(element_count)s, %(observed_value)s, %(failing_rows_sql)s, %(message_uk)s, %(message_en)s, %(owner)s,
+    %(is_scoped)s
 )
 """
 

@@ -50,6 +50,11 @@ class Check(BaseModel):
         """Whether the check is of the table's columns: the others mean nothing where one is missing."""
         return self.type == "expect_table_columns_to_match_set"
 
+    @property
+    def is_scoped(self) -> bool:
+        """Whether the check asks about one build's loads or keys and not about the whole table."""
+        return "{build_id}" in str(self.kwargs.get(_QUERY))
+
     def query(self, table: str, build_id: int) -> str | None:
         """SQL that shows the failing rows as a person can run it; None for expectations without a query."""
         text = self.kwargs.get(_QUERY)

@@ -5,6 +5,11 @@ that people make (``data/faults.yaml``), replaying recorded answers. What does n
 except the replay server. Figures other than the cited facts are invented and say nothing about the places named.
 """
 
+from pathlib import Path
+
 from asms.sample.drop import make_sample
 
-__all__ = ["make_sample"]
+MEMBERS_FILE = Path(__file__).parent / "data" / "members.csv"
+"""The sample's register of members and users, invented like its answers."""
+
+__all__ = ["MEMBERS_FILE", "make_sample"]

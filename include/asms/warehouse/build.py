@@ -150,9 +150,11 @@ def end_build(warehouse: Warehouse, build_id: int, status: BuildEnd, *, closed_g
 def current_inputs(connection: psycopg.Connection) -> dict[str, str]:
     """Fingerprints of what every published figure depends on beside its own loads."""
     inputs = {"models": hash_files(_model_files())}
-    row = connection.execute("select catalogue_version, rule_version from catalogue.version").fetchone()
+    row = connection.execute(
+        "select catalogue_version, rule_version, deadline_version from catalogue.version"
+    ).fetchone()
     if row:
-        inputs["catalogue"], inputs["rules"] = str(row[0]), str(row[1])
+        inputs["catalogue"], inputs["rules"], inputs["deadlines"] = map(str, row)
     for source in ("katottg", "population"):
         latest = connection.execute(
             "select load.load_id from ops.load inner join raw.delivery on load.delivery_id = delivery.delivery_id "

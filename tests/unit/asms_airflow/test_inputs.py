@@ -15,13 +15,13 @@ def test_clients_are_sent_to_what_is_recorded(tmp_path: Path) -> None:
         "ASMS_OPEN_BUDGET_URL": "http://127.0.0.1:9",
         "ASMS_OPEN_BUDGET_YEARS": "2021,2022",
     }
-    assert set(cannot_be_had(SERVER, settings)) == {"population"}
+    assert set(cannot_be_had(SERVER, settings)) == {"population", "members"}
 
 
 def test_a_setting_that_is_given_stands(tmp_path: Path) -> None:
     given = {
         "ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path), "ASMS_OPEN_BUDGET_URL": "http://127.0.0.1:1",
-        "ASMS_POPULATION_URL": "http://127.0.0.1:2/p.xlsx",
+        "ASMS_POPULATION_URL": "http://127.0.0.1:2/p.xlsx", "ASMS_MEMBERS": "members.csv",
     }  # fmt: skip
     assert point_at(SERVER, load_settings(given)) == {}
     assert cannot_be_had(SERVER, load_settings(given)) == {}
@@ -30,9 +30,16 @@ def test_a_setting_that_is_given_stands(tmp_path: Path) -> None:
 def test_a_run_on_recordings_never_asks_the_real_service(tmp_path: Path) -> None:
     empty = LocalServer("http://127.0.0.1:9", (), has_budgets=False, has_population=False, requests=[])
     settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path)})
-    assert set(cannot_be_had(empty, settings)) == {"population", "open_budget"}
+    assert set(cannot_be_had(empty, settings)) == {"population", "open_budget", "members"}
 
 
 def test_without_recordings_the_real_budgets_are_asked(tmp_path: Path) -> None:
     settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_DROP": str(tmp_path)})
-    assert set(cannot_be_had(None, settings)) == {"population"}
+    assert set(cannot_be_had(None, settings)) == {"population", "members"}
+
+
+def test_the_sample_has_a_register_of_its_own_unless_one_is_named(tmp_path: Path) -> None:
+    sample = load_settings({"ASMS_HOME": str(tmp_path)})
+    assert Path(point_at(SERVER, sample)["ASMS_MEMBERS"]).is_file()
+    assert "members" not in cannot_be_had(SERVER, sample)
+    assert "ASMS_MEMBERS" not in point_at(SERVER, load_settings({"ASMS_HOME": str(tmp_path), "ASMS_MEMBERS": "a.csv"}))

@@ -1,0 +1,12 @@
+{#-
+    A cell is answered by a value or by a reason: «there is none» and «not applicable» are answers. Blank (M_NR), a refusal and
+    what a rule rejected (M_Q) are not.
+-#}
+{% macro is_answered(alias) -%}
+    ({{ alias }}.obs_value is not null or {{ alias }}.obs_status in ('M_NA', 'M_NC', 'M_ND', 'C'))
+{%- endmacro %}
+
+{#- The moment at which a due date is over, in Kyiv. -#}
+{% macro end_of_day(column) -%}
+    (({{ column }} + 1)::timestamp at time zone 'Europe/Kyiv')
+{%- endmacro %}

@@ -1,0 +1,339 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        on_schema_change='fail',
+        indexes=[
+            {
+                'columns': ['municipality_code', 'time_period', 'domain_code', 'collection_code', 'known_from'],
+                'unique': true,
+            },
+        ],
+    )
+}}
+
+with
+
+deliveries as (
+
+    select arrival.*
+    from {{ ref('stg_submissions__delivery') }} as arrival
+    where {{ only_changed_keys('arrival') }}
+
+),
+
+collections as (
+
+    select * from {{ ref('stg_catalogue__collection') }}
+
+),
+
+asked_cells as (
+
+    select * from {{ ref('stg_catalogue__cell') }}
+
+),
+
+cells as (
+
+    select cell.*
+    from {{ ref('stg_submissions__cell') }} as cell
+    where {{ only_changed_keys('cell') }}
+
+),
+
+rejections as (
+
+    select * from {{ ref('stg_quality__rejection') }}
+
+),
+
+accepted as (
+
+    select answer.*
+    from {{ ref('int_observation__accepted') }} as answer
+    where {{ only_changed_keys('answer') }}
+
+),
+
+-- the files of one scan are one arrival; a clock that was put back does not put an arrival before the one it followed
+batches as (
+
+    select
+        deliveries.collection_code,
+        deliveries.municipality_code,
+        deliveries.time_period,
+        deliveries.batch_no,
+        max(max(deliveries.received_at)) over (
+            partition by deliveries.collection_code, deliveries.municipality_code, deliveries.time_period
+            order by deliveries.batch_no
+        ) as received_at,
+        lead(deliveries.batch_no) over (
+            partition by deliveries.collection_code, deliveries.municipality_code, deliveries.time_period
+            order by deliveries.batch_no
+        ) is null as is_last
+    from deliveries
+    inner join collections on deliveries.collection_code = collections.collection_code
+    where collections.counts_for_completeness
+    group by
+        deliveries.collection_code, deliveries.municipality_code, deliveries.time_period, deliveries.batch_no
+
+),
+
+-- what stands after the last arrival
+standing as (
+
+    select
+        accepted.collection_code,
+        accepted.municipality_code,
+        accepted.time_period,
+        asked_cells.domain_code,
+        count(*) as expected_cell_count,
+        count(*) filter (where {{ is_answered('accepted') }}) as answered_cell_count
+    from accepted
+    inner join asked_cells
+        on accepted.indicator_code = asked_cells.indicator_code and accepted.sex = asked_cells.sex
+    group by accepted.collection_code, accepted.municipality_code, accepted.time_period, asked_cells.domain_code
+
+),
+
+-- Few bodies send more than once. Only for them is it asked what stood before, by the words of stg_submissions__latest_cell.
+sent_again as (
+
+    select
+        collection_code,
+        municipality_code,
+        time_period
+    from batches
+    where not is_last
+    group by collection_code, municipality_code, time_period
+
+),
+
+said as (
+
+    select distinct on (cells.submission_id, cells.indicator_code, cells.sex)
+        cells.*,
+        concat_ws(
+            '|',
+            cells.obs_value,
+            cells.obs_status,
+            cells.status_reason,
+            cells.broken_rule_id,
+            case when cells.obs_status = 'M_Q' then cells.value_text end
+        ) as answer,
+        coalesce(cells.status_reason, '') = 'blank' as is_blank
+    from cells
+    inner join sent_again
+        on
+            cells.collection_code = sent_again.collection_code
+            and cells.municipality_code = sent_again.municipality_code
+            and cells.time_period = sent_again.time_period
+    order by
+        cells.submission_id, cells.indicator_code, cells.sex, coalesce(cells.status_reason, '') = 'blank',
+        cells.sheet, cells.cell
+
+),
+
+said_in_batches as (
+
+    select
+        said.collection_code,
+        said.municipality_code,
+        said.time_period,
+        asked_cells.domain_code,
+        said.indicator_code,
+        said.sex,
+        deliveries.batch_no,
+        min(said.answer) filter (where not said.is_blank) as answer,
+        coalesce(bool_and({{ is_answered('said') }}) filter (where not said.is_blank), false) as is_answered,
+        coalesce(bool_or(rejections.is_open), false) as is_rejected,
+        count(rejections.submission_id) > 0 as was_rejected
+    from said
+    inner join deliveries on said.submission_id = deliveries.submission_id
+    inner join asked_cells
+        on
+            said.collection_code = asked_cells.collection_code
+            and said.indicator_code = asked_cells.indicator_code
+            and said.sex = asked_cells.sex
+            and left(said.time_period, 4) >= asked_cells.valid_from::text
+            and left(said.time_period, 4) <= coalesce(asked_cells.valid_to::text, '9999')
+    left join rejections
+        on
+            said.submission_id = rejections.submission_id
+            and said.indicator_code = rejections.indicator_code
+            and coalesce(rejections.sex, said.sex) = said.sex
+    group by
+        said.collection_code,
+        said.municipality_code,
+        said.time_period,
+        asked_cells.domain_code,
+        said.indicator_code,
+        said.sex,
+        deliveries.batch_no
+    -- a batch that contradicts itself leaves the answer before it
+    having
+        coalesce(
+            min(said.answer) filter (where not said.is_blank) = max(said.answer) filter (where not said.is_blank), true
+        )
+
+),
+
+-- an answer repeated is the same answer: what was found on its first return is found on all
+compared as (
+
+    select
+        *,
+        lag(answer) over cell_in_time as answer_before,
+        lag(batch_no) over cell_in_time as batch_before
+    from said_in_batches
+    window cell_in_time as (partition by {{ cell_key() }} order by batch_no)
+
+),
+
+numbered as (
+
+    select
+        *,
+        count(*) filter (where batch_before is null or answer is distinct from answer_before) over (
+            partition by {{ cell_key() }} order by batch_no
+        ) as answer_no,
+        count(*) filter (where batch_before is null or answer is distinct from answer_before) over (
+            partition by {{ cell_key() }}
+        ) as answer_count
+    from compared
+
+),
+
+-- a finding that was closed because a newer answer came still tells of the older one; on the newest only open ones count
+judged as (
+
+    select
+        *,
+        is_answered
+        and not bool_or(case when answer_no = answer_count then is_rejected else was_rejected end) over (
+            partition by {{ cell_key() }}, answer_no
+        ) as is_good
+    from numbered
+
+),
+
+turns as (
+
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        domain_code,
+        batch_no,
+        is_good::integer - lag(is_good::integer, 1, 0) over (partition by {{ cell_key() }} order by batch_no) as turn
+    from judged
+
+),
+
+turned as (
+
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        domain_code,
+        batch_no,
+        sum(turn) as turn
+    from turns
+    group by collection_code, municipality_code, time_period, domain_code, batch_no
+
+),
+
+by_domain as (
+
+    select
+        batches.collection_code,
+        batches.municipality_code,
+        batches.time_period,
+        standing.domain_code,
+        batches.batch_no,
+        batches.received_at,
+        standing.expected_cell_count,
+        case
+            when batches.is_last then standing.answered_cell_count
+            else
+                coalesce(sum(turned.turn) over (
+                    partition by
+                        batches.collection_code, batches.municipality_code, batches.time_period, standing.domain_code
+                    order by batches.batch_no
+                ), 0)::bigint
+        end as answered_cell_count
+    from batches
+    inner join standing
+        on
+            batches.collection_code = standing.collection_code
+            and batches.municipality_code = standing.municipality_code
+            and batches.time_period = standing.time_period
+    left join turned
+        on
+            batches.collection_code = turned.collection_code
+            and batches.municipality_code = turned.municipality_code
+            and batches.time_period = turned.time_period
+            and standing.domain_code = turned.domain_code
+            and batches.batch_no = turned.batch_no
+
+),
+
+levels as (
+
+    select * from by_domain
+    union all
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        'ALL' as domain_code,
+        batch_no,
+        received_at,
+        sum(expected_cell_count)::bigint as expected_cell_count,
+        sum(answered_cell_count)::bigint as answered_cell_count
+    from by_domain
+    group by collection_code, municipality_code, time_period, batch_no, received_at
+
+),
+
+stepped as (
+
+    select
+        *,
+        lag(answered_cell_count) over (
+            partition by collection_code, municipality_code, time_period, domain_code order by batch_no
+        ) as count_before
+    from levels
+
+),
+
+spans as (
+
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        domain_code,
+        received_at as known_from,
+        lead(received_at) over (
+            partition by collection_code, municipality_code, time_period, domain_code order by batch_no
+        ) as known_to,
+        expected_cell_count,
+        answered_cell_count,
+        answered_cell_count = expected_cell_count as is_full
+    from stepped
+    where count_before is null or count_before != answered_cell_count
+
+),
+
+final as (
+
+    select *
+    from spans
+    where known_to is null or known_to > known_from
+
+)
+
+select * from final

@@ -56,27 +56,28 @@ accepted as (
 
 ),
 
+-- Joins of CTEs go by one column: of three, the planner takes them for one row each and loops over all of them.
+arrivals as (
+
+    select
+        deliveries.*,
+        concat_ws('|', deliveries.collection_code, deliveries.municipality_code, deliveries.time_period) as return_key
+    from deliveries
+    inner join collections on deliveries.collection_code = collections.collection_code
+    where collections.counts_for_completeness
+
+),
+
 -- the files of one scan are one arrival; a clock that was put back does not put an arrival before the one it followed
 batches as (
 
     select
-        deliveries.collection_code,
-        deliveries.municipality_code,
-        deliveries.time_period,
-        deliveries.batch_no,
-        max(max(deliveries.received_at)) over (
-            partition by deliveries.collection_code, deliveries.municipality_code, deliveries.time_period
-            order by deliveries.batch_no
-        ) as received_at,
-        lead(deliveries.batch_no) over (
-            partition by deliveries.collection_code, deliveries.municipality_code, deliveries.time_period
-            order by deliveries.batch_no
-        ) is null as is_last
-    from deliveries
-    inner join collections on deliveries.collection_code = collections.collection_code
-    where collections.counts_for_completeness
-    group by
-        deliveries.collection_code, deliveries.municipality_code, deliveries.time_period, deliveries.batch_no
+        return_key,
+        batch_no,
+        max(max(received_at)) over (partition by return_key order by batch_no) as received_at,
+        lead(batch_no) over (partition by return_key order by batch_no) is null as is_last
+    from arrivals
+    group by return_key, batch_no
 
 ),
 
@@ -87,6 +88,7 @@ standing as (
         accepted.collection_code,
         accepted.municipality_code,
         accepted.time_period,
+        concat_ws('|', accepted.collection_code, accepted.municipality_code, accepted.time_period) as return_key,
         asked_cells.domain_code,
         count(*) as expected_cell_count,
         count(*) filter (where {{ is_answered('accepted') }}) as answered_cell_count
@@ -101,12 +103,12 @@ standing as (
 sent_again as (
 
     select
-        collection_code,
-        municipality_code,
-        time_period
-    from batches
-    where not is_last
-    group by collection_code, municipality_code, time_period
+        arrivals.submission_id,
+        arrivals.batch_no
+    from arrivals
+    inner join batches on arrivals.return_key = batches.return_key
+    where not batches.is_last
+    group by arrivals.submission_id, arrivals.batch_no
 
 ),
 
@@ -124,11 +126,7 @@ said as (
         ) as answer,
         coalesce(cells.status_reason, '') = 'blank' as is_blank
     from cells
-    inner join sent_again
-        on
-            cells.collection_code = sent_again.collection_code
-            and cells.municipality_code = sent_again.municipality_code
-            and cells.time_period = sent_again.time_period
+    where cells.submission_id in (select sent_again.submission_id from sent_again)
     order by
         cells.submission_id, cells.indicator_code, cells.sex, coalesce(cells.status_reason, '') = 'blank',
         cells.sheet, cells.cell
@@ -144,18 +142,17 @@ said_in_batches as (
         asked_cells.domain_code,
         said.indicator_code,
         said.sex,
-        deliveries.batch_no,
+        sent_again.batch_no,
         min(said.answer) filter (where not said.is_blank) as answer,
         coalesce(bool_and({{ is_answered('said') }}) filter (where not said.is_blank), false) as is_answered,
         coalesce(bool_or(rejections.is_open), false) as is_rejected,
         count(rejections.submission_id) > 0 as was_rejected
     from said
-    inner join deliveries on said.submission_id = deliveries.submission_id
+    inner join sent_again on said.submission_id = sent_again.submission_id
     inner join asked_cells
         on
-            said.collection_code = asked_cells.collection_code
-            and said.indicator_code = asked_cells.indicator_code
-            and said.sex = asked_cells.sex
+            concat(said.collection_code, '|', said.indicator_code, '|', said.sex)
+            = concat(asked_cells.collection_code, '|', asked_cells.indicator_code, '|', asked_cells.sex)
             and left(said.time_period, 4) >= asked_cells.valid_from::text
             and left(said.time_period, 4) <= coalesce(asked_cells.valid_to::text, '9999')
     left join rejections
@@ -170,7 +167,7 @@ said_in_batches as (
         asked_cells.domain_code,
         said.indicator_code,
         said.sex,
-        deliveries.batch_no
+        sent_again.batch_no
     -- a batch that contradicts itself leaves the answer before it
     having
         coalesce(
@@ -231,7 +228,39 @@ turns as (
 
 ),
 
-turned as (
+-- every domain after every arrival, and what the arrival turned in it
+steps as (
+
+    select
+        standing.collection_code,
+        standing.municipality_code,
+        standing.time_period,
+        standing.domain_code,
+        batches.batch_no,
+        batches.received_at,
+        batches.is_last,
+        standing.expected_cell_count,
+        standing.answered_cell_count,
+        0 as turn
+    from batches
+    inner join standing on batches.return_key = standing.return_key
+    union all
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        domain_code,
+        batch_no,
+        null as received_at,
+        null as is_last,
+        null as expected_cell_count,
+        null as answered_cell_count,
+        turn
+    from turns
+
+),
+
+by_domain as (
 
     select
         collection_code,
@@ -239,44 +268,17 @@ turned as (
         time_period,
         domain_code,
         batch_no,
-        sum(turn) as turn
-    from turns
-    group by collection_code, municipality_code, time_period, domain_code, batch_no
-
-),
-
-by_domain as (
-
-    select
-        batches.collection_code,
-        batches.municipality_code,
-        batches.time_period,
-        standing.domain_code,
-        batches.batch_no,
-        batches.received_at,
-        standing.expected_cell_count,
+        max(received_at) as received_at,
+        max(expected_cell_count) as expected_cell_count,
         case
-            when batches.is_last then standing.answered_cell_count
+            when bool_or(is_last) then max(answered_cell_count)
             else
-                coalesce(sum(turned.turn) over (
-                    partition by
-                        batches.collection_code, batches.municipality_code, batches.time_period, standing.domain_code
-                    order by batches.batch_no
-                ), 0)::bigint
+                sum(sum(turn)) over (
+                    partition by collection_code, municipality_code, time_period, domain_code order by batch_no
+                )::bigint
         end as answered_cell_count
-    from batches
-    inner join standing
-        on
-            batches.collection_code = standing.collection_code
-            and batches.municipality_code = standing.municipality_code
-            and batches.time_period = standing.time_period
-    left join turned
-        on
-            batches.collection_code = turned.collection_code
-            and batches.municipality_code = turned.municipality_code
-            and batches.time_period = turned.time_period
-            and standing.domain_code = turned.domain_code
-            and batches.batch_no = turned.batch_no
+    from steps
+    group by collection_code, municipality_code, time_period, domain_code, batch_no
 
 ),
 

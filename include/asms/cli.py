@@ -7,9 +7,11 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from asms.settings import Settings, SettingsError, load_settings
 from asms.warehouse import embedded
@@ -117,6 +119,118 @@ def check(as_json: bool) -> None:
     else:
         click.echo("\n".join(problems) or "the catalogue is sound")
     sys.exit(1 if problems else 0)
+
+
+@cli.command()
+@click.option(
+    "--municipality", "municipalities", multiple=True, required=True, help="КАТОТТГ code of a hromada; repeat."
+)
+@click.option("--year", type=click.IntRange(2011, 2035), required=True, help="Year that the return is for.")
+@click.option("--domain", "domains", multiple=True, help="Only this domain, EDU for instance; repeat.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder, or the .xlsx to write [ASMS_HOME/templates/YEAR]."
+)
+@_json_option
+def template(
+    municipalities: tuple[str, ...], year: int, domains: tuple[str, ...], out: Path | None, as_json: bool
+) -> None:
+    """Make the annual return's template for one or more hromadas, with last year's values beside.
+
+    Last year's values are those published in the last run's database; without one the columns stay blank.
+    """
+    from asms import returns
+    from asms.catalogue import load_catalogue
+
+    settings, found = load_settings(), load_catalogue()
+    questions = returns.list_questions(found, year)
+    if unknown := sorted(set(domains) - {row.domain_code for row in questions}):
+        raise click.ClickException(f"the form of {year} has no domain {', '.join(unknown)}")
+    questions = [row for row in questions if not domains or row.domain_code in domains]
+    bodies: tuple[returns.Body, ...] = ()
+    past: dict[str, returns.Past] = {}
+    if settings.warehouse_dsn or settings.last_run_file.exists():
+        with _last_warehouse(settings).connect("bi") as connection:
+            bodies = returns.read_bodies(connection)
+            past = returns.read_past(connection, questions, year - 1, municipalities)
+    try:
+        chosen = returns.choose_bodies(bodies or returns.packaged_bodies(), municipalities)
+    except returns.UnknownMunicipalityError as error:
+        raise click.ClickException(str(error)) from error
+    is_file = out is not None and out.suffix.lower() == ".xlsx"
+    if is_file and len(chosen) > 1:
+        raise click.ClickException("several templates need a folder: --out names a file")
+    folder = out.parent if out and is_file else out or returns.template_folder(settings.home, year)
+    made = returns.make_templates(folder, chosen, questions, year, found.catalogue_version, past)
+    paths = [made.paths[0].replace(out)] if out and is_file else list(made.paths)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"paths": [str(path) for path in paths], "unchanged_count": made.unchanged_count,
+                 "without_last_year_count": made.bare_count}, ensure_ascii=False,
+            )
+        )  # fmt: skip
+        return
+    for path in paths:
+        click.echo(str(path))
+    if made.bare_count:
+        reason = "no release is published" if not bodies else f"the release has no values for {year - 1}"
+        click.echo(f"{made.bare_count} of {len(paths)} without last year's values: {reason}", err=True)
+
+
+@cli.group()
+def form() -> None:
+    """Describe the annual form of a year, and what changes from year to year."""
+
+
+_format_option = click.option(
+    "--format", "kind", type=click.Choice(["md", "yaml", "json"]), default="md", show_default=True
+)
+_out_option = click.option("--out", type=click.Path(path_type=Path), help="File to write in place of the terminal.")
+
+
+@form.command()
+@click.option("--year", type=click.IntRange(2011, 2035), required=True, help="Year that the form is for.")
+@_format_option
+@_out_option
+@_json_option
+def describe(year: int, kind: str, out: Path | None, as_json: bool) -> None:
+    """Describe every question of the form: unit, answer, definition, checks."""
+    from asms.catalogue import description, load_catalogue
+    from asms.intake.template import COLLECTION_CODE
+
+    found = description.describe_form(load_catalogue(), COLLECTION_CODE, year)
+    _put_out(description.form_as_markdown(found), description.as_data(found), "json" if as_json else kind, out)
+
+
+@form.command()
+@click.argument("before", type=click.IntRange(2011, 2035))
+@click.argument("after", type=click.IntRange(2011, 2035))
+@_format_option
+@_out_option
+@_json_option
+def changes(before: int, after: int, kind: str, out: Path | None, as_json: bool) -> None:
+    """Tell the codes added, gone and changed between the forms of two years."""
+    from asms.catalogue import description, load_catalogue
+    from asms.intake.template import COLLECTION_CODE
+
+    found = description.list_changes(load_catalogue(), COLLECTION_CODE, before, after)
+    _put_out(description.changes_as_markdown(found), description.as_data(found), "json" if as_json else kind, out)
+
+
+def _put_out(markdown: str, data: dict[str, Any], kind: str, out: Path | None) -> None:
+    """Print or write a description in the format asked for."""
+    if kind == "md":
+        text = markdown
+    elif kind == "yaml":
+        text = yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=120)
+    else:
+        text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+        click.echo(str(out))
 
 
 def _last_warehouse(settings: Settings) -> Warehouse:

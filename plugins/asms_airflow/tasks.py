@@ -218,6 +218,35 @@ def notify(build: Build | None) -> dict[str, Any]:
     return {"mail_count": result.mail_count}
 
 
+@task
+def plan_templates() -> list[dict[str, int]]:
+    """Cut the municipalities that get a template into chunks: one task each would be more than Airflow maps over."""
+    from asms_airflow.templates import plan
+
+    chunks = plan(get_current_context()["params"])
+    _LOG.info("%d templates in %d chunks", sum(chunk["count"] for chunk in chunks), len(chunks))
+    return chunks
+
+
+@task
+def make_templates(chunk: dict[str, int]) -> dict[str, Any]:
+    """Make the templates of one chunk; files that are right already are left alone."""
+    from asms_airflow.templates import make
+
+    made = make(get_current_context()["params"], chunk)
+    _LOG.info("%s", made)
+    return made
+
+
+@task
+def report_templates(made: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say how many templates there are now and what they cost."""
+    total = {key: sum(one[key] for one in made) for key in ("count", "unchanged_count", "without_last_year_count")}
+    seconds = sum(one["cpu_seconds"] for one in made)
+    _LOG.info("%s; %.1f s of CPU, %.0f ms each", total, seconds, 1000 * seconds / max(total["count"], 1))
+    return {**total, "cpu_seconds": round(seconds, 1)}
+
+
 def _source_counts(result: "SourceResult") -> dict[str, Any]:
     """Counts of a fetch. Raises when a part of it failed; skips, so that no asset event starts a build, when nothing is new."""
     _LOG.info("%s: %s", result.source, result.message)

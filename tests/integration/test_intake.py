@@ -360,7 +360,7 @@ def test_a_failed_file_is_read_once_its_form_is_known(
     with ruled.connect("gate") as connection:
         loads = connection.execute("select status, reader_version from ops.load order by status").fetchall()
     assert [status for status, _ in loads] == ["failed", "loaded"]
-    assert loads[1][1] == "ASMS-ANNUAL/1"
+    assert loads[1][1] == "ASMS-ANNUAL/2"
 
 
 def test_a_file_beyond_the_size_limit_is_landed_and_refused(

@@ -10,6 +10,7 @@ import psycopg
 from asms.findings import Finding, insert_findings
 from asms.intake.form_definition import Form, load_forms
 from asms.intake.form_reading import Resolve, Return, read_return
+from asms.intake.identity import Asked, read_asked
 from asms.intake.landing import SOURCE, LandingStore
 from asms.intake.problem import ProblemError
 from asms.intake.workbook import MAX_FILE_BYTES
@@ -79,8 +80,9 @@ def read_deliveries(
     counts = [0, 0, 0, 0, 0]
     with warehouse.connect("loader", autocommit=True) as connection:
         deliveries = _find_unread(connection, known, delivery_ids, force=force)
+        asked = read_asked(connection)
         for number, delivery in enumerate(deliveries, start=1):
-            outcome = _read(store, delivery, known, resolve)
+            outcome = _read(store, delivery, known, resolve, asked)
             booked = _book_outcome(connection, delivery, outcome, known)
             is_failed = isinstance(outcome, ProblemError)
             figures = (not is_failed, is_failed, booked.is_new, booked.cell_count, booked.finding_count)
@@ -108,7 +110,9 @@ def _find_unread(
     return [_Delivery(*row) for row in rows]
 
 
-def _read(store: LandingStore, delivery: _Delivery, forms: Sequence[Form], resolve: Resolve) -> Return | ProblemError:
+def _read(
+    store: LandingStore, delivery: _Delivery, forms: Sequence[Form], resolve: Resolve, asked: Asked | None
+) -> Return | ProblemError:
     """Read one delivery. Whatever goes wrong inside is a fact about this one file, and told as one."""
     try:
         if delivery.size_bytes > MAX_FILE_BYTES:
@@ -119,7 +123,7 @@ def _read(store: LandingStore, delivery: _Delivery, forms: Sequence[Form], resol
                 f"The file has {size} MB; files up to {MAX_FILE_BYTES >> 20} MB are taken",
                 value_found=f"{delivery.size_bytes} B",
             )
-        return read_return(store.read(delivery.sha256), delivery.path, forms, resolve)
+        return read_return(store.read(delivery.sha256), delivery.path, forms, resolve, asked)
     except ProblemError as problem:
         logger.warning("%s: %s", delivery.path, problem)
         return problem

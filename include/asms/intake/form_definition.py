@@ -103,10 +103,23 @@ class ValueColumn(Column):
     not_asked: str | None = None
 
 
+class NilReturn(_Model):
+    """A choice above the header by which a whole sheet says that there is nothing to report.
+
+    It stands right of a cell that bears one of ``titles``. When it is ``choice``, every blank cell of the sheet gets it as
+    its missing-reason; what is filled in stands.
+    """
+
+    titles: tuple[str, ...] = Field(min_length=1)
+    choice: str
+
+
 class Table(_Model):
     """Where the answers stand: on the sheets of this name (regular expression) or number, a code a row."""
 
     sheets: str | int
+    renamed: bool = False
+    """Whether a sheet of another name that bears the code column is taken too, unless its codes were read already."""
     header_within: int = 20
     """Rows among which the titles are looked for."""
     first_row: int | None = None
@@ -115,6 +128,7 @@ class Table(_Model):
     values: tuple[ValueColumn, ...] = Field(min_length=1)
     reason: Column | None = None
     remark: Column | None = None
+    nil_return: NilReturn | None = None
     ends_at: str | None = None
     """Text in the code column that begins the row after the last answer."""
 
@@ -127,6 +141,8 @@ class Table(_Model):
     def _begins_somewhere(self) -> Self:
         if self.first_row is None and not self.code.titles:
             raise ValueError("a table without titles needs first_row")
+        if self.nil_return and not self.code.titles:
+            raise ValueError("nil_return is looked for above the header: give the code column titles")
         return self
 
 
@@ -140,6 +156,8 @@ class Form(_Model):
     name_en: str
     recognise: tuple[Mark, ...] = Field(min_length=1)
     """All must hold. Where several forms fit, the one with more marks is taken."""
+    identity: str | None = None
+    """Hidden sheet of a template of ours (``asms.intake.identity``): its version must be this one, its checksums hold."""
     municipality: tuple[Place, ...] = Field(min_length=1)
     """The first place that holds a text names the municipality; the others must not contradict it."""
     region: Place | None = None

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -10,7 +10,8 @@ from typing import Protocol
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.cell import coordinate_from_string
 
-from asms.intake.form_definition import Column, Form, Mark, Place, Table
+from asms.intake import identity
+from asms.intake.form_definition import Column, Form, Mark, NilReturn, Place, Table
 from asms.intake.problem import ProblemError
 from asms.intake.workbook import CellValue, Sheet, Workbook, address
 
@@ -74,24 +75,37 @@ class Return:
     problems: tuple[ProblemError, ...]
 
 
-def read_return(data: bytes, path: str, forms: Sequence[Form], resolve: Resolve) -> Return:
-    """Read the workbook ``data`` that arrived under ``path``.
+def read_return(
+    data: bytes, path: str, forms: Sequence[Form], resolve: Resolve, asked: identity.Asked | None = None
+) -> Return:
+    """Read the workbook ``data`` that arrived under ``path``; ``asked`` is what templates of ours are held against.
 
-    Raises ProblemError when the file as a whole cannot be used: no workbook, no known form, no municipality or period.
+    Raises ProblemError when the file as a whole cannot be used: no workbook, no known form or not in this version, no
+    municipality or period, a template that was tampered with or is of another year's catalogue.
     """
     workbook = Workbook(data)
     form = recognise(workbook, path, forms)
+    hidden = _find_sheet(workbook, form.identity) if form.identity else None
+    lines = identity.read_identity(hidden) if hidden else None
     municipality_code, text = _find_municipality(workbook, path, form, resolve)
     time_period = _find_period(workbook, path, form)
     cells, problems = _read_tables(workbook, form)
     if problems and not cells:
         raise problems[0]
-    problems.extend(_find_unmapped(workbook, form))
+    problems.extend(_find_unmapped(workbook, form, {cell.sheet for cell in cells}))
+    if lines is not None:
+        places = [identity.Place(cell.sheet, cell.indicator_code, cell.cell) for cell in cells if cell.sex == "T"]
+        problems.extend(identity.check_structure(lines, places, workbook.sheet_names))
+        if asked is not None:
+            problems.extend(identity.check_catalogue_version(lines, places, asked, form.collection_code, time_period))
     return Return(form, municipality_code, text, time_period, tuple(cells), tuple(problems))
 
 
 def recognise(workbook: Workbook, path: str, forms: Sequence[Form]) -> Form:
-    """Return the form whose marks all hold. Raises ProblemError FORM_NOT_RECOGNISED, saying what each form lacks."""
+    """Return the form whose marks all hold, in the version that the file says.
+
+    Raises ProblemError FORM_NOT_RECOGNISED, saying what each form lacks, or RETURN_OTHER_VERSION, naming both versions.
+    """
     lacking: list[tuple[Form, Mark]] = []
     fitting: list[Form] = []
     for form in forms:
@@ -110,7 +124,23 @@ def recognise(workbook: Workbook, path: str, forms: Sequence[Form]) -> Form:
             f"The workbook is none of the known forms: {in_en}. Sheets of the workbook: {sheets}",
             value_found=sheets,
         )
-    return max(fitting, key=lambda form: len(form.recognise))
+    found = {form.reader_version: _find_version(workbook, form) for form in fitting if form.identity}
+    of_version = [form for form in fitting if found.get(form.reader_version, form.form_version) == form.form_version]
+    if not of_version:
+        known = ", ".join(form.form_version for form in fitting)
+        version = next(iter(found.values()))
+        raise ProblemError(
+            "RETURN_OTHER_VERSION",
+            f"Файл зроблено за версією {version or '?'} форми {fitting[0].form_code}, а приймається версія {known}",
+            f"The file is of version {version or '?'} of the form {fitting[0].form_code}; version {known} is taken",
+            sheet=fitting[0].identity,
+            value_found=version or None,
+        )
+    return max(of_version, key=lambda form: len(form.recognise))
+
+
+def _find_version(workbook: Workbook, form: Form) -> str:
+    return _find_on_sheet(_find_sheet(workbook, form.identity), Place(sheet=form.identity, key=identity.VERSION)).text
 
 
 def fold_code(text: str) -> str:
@@ -300,7 +330,13 @@ def _read_tables(workbook: Workbook, form: Form) -> tuple[list[MappedCell], list
     problems: list[ProblemError] = []
     for table in form.tables:
         names = _select_table_sheets(workbook, table)
-        if not names:
+        for name in names:
+            try:
+                _read_table(workbook.sheet(name), table, cells, problems.append)
+            except ProblemError as problem:
+                problems.append(problem)
+        renamed = table.renamed and _read_renamed(workbook, table, names, cells, problems)
+        if not names and not renamed:
             problems.append(
                 ProblemError(
                     "FORM_SHEET_MISSING",
@@ -308,12 +344,30 @@ def _read_tables(workbook: Workbook, form: Form) -> tuple[list[MappedCell], list
                     f"There is no sheet “{table.sheets}”; the workbook has: {', '.join(workbook.sheet_names[:10])}",
                 )
             )
-        for name in names:
-            try:
-                _read_table(workbook.sheet(name), table, cells, problems.append)
-            except ProblemError as problem:
-                problems.append(problem)
     return cells, problems
+
+
+def _read_renamed(
+    workbook: Workbook, table: Table, named: Sequence[str], cells: list[MappedCell], problems: list[ProblemError]
+) -> bool:
+    """Read the sheets of other names that bear new codes; whether there were any. A copy bears codes that were read."""
+    codes = {cell.indicator_code for cell in cells}
+    known = len(codes)
+    for name in workbook.visible_sheet_names:
+        if name in named or not _bears_codes(workbook, name, table):
+            continue
+        found: list[MappedCell] = []
+        told: list[ProblemError] = []
+        try:
+            _read_table(workbook.sheet(name), table, found, told.append)
+        except ProblemError:
+            continue  # it is told as a sheet that was not read
+        new = {cell.indicator_code for cell in found}
+        if codes.isdisjoint(new) and any(re.fullmatch(table.code.pattern, code) for code in new):
+            codes |= new
+            cells.extend(found)
+            problems.extend(told)
+    return len(codes) > known
 
 
 def _select_table_sheets(workbook: Workbook, table: Table) -> list[str]:
@@ -324,9 +378,9 @@ def _select_table_sheets(workbook: Workbook, table: Table) -> list[str]:
     return [n for n in names if re.fullmatch(table.sheets, n.strip()) or _bears_codes(workbook, n, table)]
 
 
-def _find_unmapped(workbook: Workbook, form: Form) -> Iterator[ProblemError]:
-    """Tell the visible sheets that look like answers and that no table of the form takes."""
-    mapped = {name for table in form.tables for name in _select_table_sheets(workbook, table)}
+def _find_unmapped(workbook: Workbook, form: Form, read: Collection[str]) -> Iterator[ProblemError]:
+    """Tell the visible sheets that look like answers, that were not ``read`` and that no table of the form takes."""
+    mapped = {*read, *(name for table in form.tables for name in _select_table_sheets(workbook, table))}
     for name in workbook.visible_sheet_names:
         if name not in mapped and any(_bears_codes(workbook, name, table) for table in form.tables):
             yield ProblemError(
@@ -362,10 +416,12 @@ class _Layout:
 
 def _read_table(sheet: Sheet, table: Table, cells: list[MappedCell], report: Callable[[ProblemError], None]) -> None:
     layout = _find_layout(sheet, table)
+    nil = _find_nil_choice(sheet, layout, table.nil_return, report) if table.nil_return else None
+    read_before = len(cells)
     for row in range(layout.first_row, sheet.row_count + 1):
         code_text = sheet.value(row, layout.code).text or ""
         if table.ends_at and _fold(code_text).startswith(_fold(table.ends_at)):
-            return
+            break
         asked = list(_asked_cells(sheet, row, layout))
         if _is_answer_row(code_text, asked, table):
             reason, remark = (_note(sheet, row, column) for column in (layout.reason, layout.remark))
@@ -376,6 +432,58 @@ def _read_table(sheet: Sheet, table: Table, cells: list[MappedCell], report: Cal
             )
         elif not code_text.strip():
             _report_uncoded(sheet, row, asked, report)
+    if nil is not None:
+        cells[read_before:] = _answer_nil(cells[read_before:], nil, report)
+
+
+def _find_nil_choice(
+    sheet: Sheet, layout: "_Layout", wanted: NilReturn, report: Callable[[ProblemError], None]
+) -> str | None:
+    """The choice of a nil return, if it was made. A text that is not the one offered is told and means nothing."""
+    titles = {_fold(title) for title in wanted.titles}
+    for row in range(1, layout.first_row - 1):
+        texts = [sheet.text(row, column) for column in range(1, sheet.column_count + 1)]
+        at = next((number for number, text in enumerate(texts) if _fold(text) in titles), None)
+        if at is None:
+            continue
+        found = next(((number, text) for number, text in enumerate(texts) if number > at and text), None)
+        if found is None:
+            return None
+        if _same(found[1], wanted.choice):
+            return wanted.choice
+        report(
+            ProblemError(
+                "NIL_RETURN_UNCLEAR",
+                f"У виборі нульової звітності стоїть «{found[1]}»; приймається лише «{wanted.choice}» або порожньо",
+                f"The choice of a nil return holds “{found[1]}”; only “{wanted.choice}” or nothing is taken",
+                sheet=sheet.name,
+                cell=address(row, found[0] + 1),
+                value_found=found[1],
+            )
+        )
+    return None
+
+
+def _answer_nil(
+    cells: Sequence[MappedCell], choice: str, report: Callable[[ProblemError], None]
+) -> Iterator[MappedCell]:
+    """Give ``choice`` as the reason of every blank cell that has none; figures other than zero contradict it and stand."""
+    contradicting = [cell for cell in cells if cell.value.type == "number" and cell.value.text != "0"]
+    if contradicting:
+        first = contradicting[0]
+        report(
+            ProblemError(
+                "NIL_RETURN_CONTRADICTED",
+                f"Обрано «{choice}», проте на аркуші заповнено чисел: {len(contradicting)}; їх прочитано",
+                f"“{choice}” is chosen, but the sheet holds {len(contradicting)} figures; they were read",
+                sheet=first.sheet,
+                cell=first.cell,
+                value_found=first.value.text,
+            )
+        )
+    for cell in cells:
+        is_blank = not (cell.value.text or "").strip() and cell.reason_text is None
+        yield replace(cell, reason_text=choice) if is_blank else cell
 
 
 def _asked_cells(sheet: Sheet, row: int, layout: _Layout) -> Iterator[tuple[int, str, CellValue]]:

@@ -102,16 +102,19 @@ def notify(
                 _INSERT, (news.digest, recipient, build_id, letter.subject, letter.text, letter.html)
             ).rowcount
         already_told += not is_new
-    count, paths = _send_all(warehouse, settings.outbox, known.sender, send)
+    count, paths = send_waiting(warehouse, settings.outbox, known.sender, send)
     result = NotifyResult(count, already_told, paths)
     logger.info("mail: %d sent, %d told before", count, already_told)
     return result
 
 
-def _send_all(
+def send_waiting(
     warehouse: Warehouse, outbox: Path, sender: str, send: Callable[[EmailMessage], object] | None
 ) -> tuple[int, tuple[str, ...]]:
-    """Send what is unsent, oldest first, each noted in a transaction of its own."""
+    """Send what is unsent, oldest first, each noted in a transaction of its own; return how many, and the files written.
+
+    Raises NotifyError when a mail could not be sent; the others went out.
+    """
     paths: list[str] = []
     errors: list[OSError] = []
     count = 0

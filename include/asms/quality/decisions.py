@@ -153,7 +153,8 @@ def decide_explanation(warehouse: Warehouse, explanation_id: str, status: Status
         if changed and status == "accepted":
             same = _SAME_FINDINGS.format(table="quality.explanation", key="explanation_id")
             connection.execute(
-                f"update quality.finding set is_open = false, closed_at = now() {same}", {"id": explanation_id}
+                f"update quality.finding set is_open = false, closed_at = now() {same}",  # noqa: S608 - constants
+                {"id": explanation_id},
             )
     return changed
 
@@ -195,11 +196,11 @@ def waive_finding(warehouse: Warehouse, finding_id: str, effect: Effect, reason:
         }
         same = _SAME_FINDINGS.format(table="quality.waiver", key="decision_no")
         connection.execute(
-            f"update quality.finding set {outcome[effect]} {same}",  # type: ignore[arg-type]  # noqa: S608 - constants
+            f"update quality.finding set {outcome[effect]} {same}",  # noqa: S608 - constants
             {"id": decided[0] if decided else None},
         )
 
 
 def _exists(connection: psycopg.Connection, table: str, key: str, value: str) -> bool:
     query = f"select 1 from quality.{table} where {key} = %s"  # noqa: S608 - names are constants of this module
-    return connection.execute(query, (value,)).fetchone() is not None  # type: ignore[arg-type]
+    return connection.execute(query, (value,)).fetchone() is not None

@@ -164,7 +164,9 @@ _DECIDED = """
         silence.indicator_code, silence.sex, silence.value_found)
 """
 _SILENCE = "delete from fingerprinted using quality.silence where silence.effect = 'silence' and {decided}"
-_SOFTEN = "update fingerprinted set severity = 'error' from quality.silence where silence.effect = 'reject' and {decided}"
+_SOFTEN = (
+    "update fingerprinted set severity = 'error' from quality.silence where silence.effect = 'reject' and {decided}"
+)
 _SILENCE_READERS = """
 update quality.finding
 set is_open = false, closed_at = now()

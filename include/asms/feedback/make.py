@@ -51,7 +51,7 @@ values (
     %(about_id)s, %(findings_hash)s, %(collection_code)s, %(municipality_code)s, %(time_period)s, %(file_name)s, %(fatal)s,
     %(error)s, %(warning)s, %(info)s, %(xlsx)s, %(html)s, %(json)s, true
 )
-on conflict (about_id, findings_hash) do update set is_latest = true
+on conflict (about_id, findings_hash) do update set is_latest = true, made_at = now()
 """
 
 _STATE = """

@@ -102,19 +102,28 @@ def notify(
                 _INSERT, (news.digest, recipient, build_id, letter.subject, letter.text, letter.html)
             ).rowcount
         already_told += not is_new
-    count, paths = send_waiting(warehouse, settings.outbox, known.sender, send)
+    count, paths = _send_all(warehouse, settings.outbox, known.sender, send)
     result = NotifyResult(count, already_told, paths)
     logger.info("mail: %d sent, %d told before", count, already_told)
     return result
 
 
 def send_waiting(
+    warehouse: Warehouse, settings: Settings, send: Callable[[EmailMessage], object] | None = None
+) -> tuple[int, tuple[str, ...]]:
+    """Send what is in the outbox and unsent; return how many mails, and the files written where there is no ``send``.
+
+    Raises:
+        NotifyError: a mail could not be sent. The others went out.
+        RecipientsError: the list of recipients, which names the sender, cannot be used.
+    """
+    return _send_all(warehouse, settings.outbox, load_recipients(settings.recipients).sender, send)
+
+
+def _send_all(
     warehouse: Warehouse, outbox: Path, sender: str, send: Callable[[EmailMessage], object] | None
 ) -> tuple[int, tuple[str, ...]]:
-    """Send what is unsent, oldest first, each noted in a transaction of its own; return how many, and the files written.
-
-    Raises NotifyError when a mail could not be sent; the others went out.
-    """
+    """Send what is unsent, oldest first, each noted in a transaction of its own."""
     paths: list[str] = []
     errors: list[OSError] = []
     count = 0

@@ -174,7 +174,7 @@ def template(
     for path in paths:
         click.echo(str(path))
     if made.bare_count:
-        reason = "no release is published" if not bodies else f"the release has no values for {year - 1}"
+        reason = f"the release has none for {year - 1}" if bodies else "there is no database with a release"
         click.echo(f"{made.bare_count} of {len(paths)} without last year's values: {reason}", err=True)
 
 

@@ -16,6 +16,8 @@ _COMPARED = (
 )  # fmt: skip
 """What a sender would notice; how a figure is added up or kept secret changes no question."""
 
+_MOST_CHOICES = 20
+
 
 @dataclass(frozen=True)
 class Question:
@@ -101,8 +103,13 @@ def asked_cards(catalogue: Catalogue, collection_code: str, year: int) -> list[C
 
 
 def list_choices(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
-    """All answers there are, by code, for cards that a rule ``CODE in (…)`` is about."""
+    """All answers there are, by code: of attributes between two near bounds, and of what a rule ``CODE in (…)`` is about."""
     found: dict[str, tuple[str, ...]] = {}
+    for card in catalogue.indicators:
+        if card.indicator_type == "attribute" and not card.decimals and not card.is_derived:
+            low, high = card.min_value, card.max_value
+            if low is not None and high is not None and high - low < _MOST_CHOICES:
+                found[card.indicator_code] = tuple(str(code) for code in range(int(low), int(high) + 1))
     for rule in catalogue.rules:
         if rule.expression and rule.severity in ("error", "fatal") and " in " in rule.expression:
             check = parse_check(rule.expression, rule.rule_id)

@@ -1,5 +1,6 @@
 """The template that we write is the form that we read, and says when it is no longer the template that we wrote."""
 
+import csv
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,8 @@ from asms.intake.template import (
     TemplateAnswer,
     TemplateRow,
     write_template,
-)  # fmt: skip
+)
+from asms.paths import DBT_DIR
 
 CITY = "UA05020030010063857"
 HROMADA = "UA05020030000031457"
@@ -181,6 +183,13 @@ def test_lines_and_sheets_that_are_gone_are_told(tmp_path: Path) -> None:
     assert _told(found) == [("TEMPLATE_CODES_CHANGED", "POP"), ("FORM_SHEET_MISSING", None)]
     assert "прочитано рядків 1, у шаблоні 2" in found.problems[0].message_uk
     assert "«TER»" in found.problems[1].message_uk
+
+
+def test_staging_knows_every_reason_that_a_template_offers() -> None:
+    with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as stream:
+        known = {row["reason_text"]: row["obs_status"] for row in csv.DictReader(stream)}
+    offered = {text.rpartition(" (")[0]: status for status, text in MISSING_REASONS.items()} | {NIL_CHOICE: "M_NA"}
+    assert {text: known.get(text) for text in offered} == offered
 
 
 @pytest.mark.parametrize("choice", [NIL_CHOICE, " Послуги  немає (нульова звітність)"])

@@ -176,8 +176,9 @@ def test_from_a_dropped_return_to_its_report_and_back(house: House) -> None:
     assert (offered.municipality_code, offered.time_period, offered.file_name) == (VINNYTSIA, "2024", "відповідь.xlsx")
     assert house.rows("select count(*) from raw.submission") == [(1,)]  # it is no return
     assert house.answer().report_count == 1
-    (line,) = [row for row in list_rows(openpyxl.load_workbook(house.report()).worksheets[0]) if row["Пояснення відправника"] != "—" and row["Пояснення відправника"]]  # fmt: skip
-    assert line["Стан пояснення"] == "очікує розгляду\nwaits for a decision"
+    lines = {line["Клітинка"]: line for line in list_rows(openpyxl.load_workbook(house.report()).worksheets[0])}
+    assert lines[visits]["Пояснення відправника"] == "Бібліотеку було зачинено на ремонт"
+    assert lines[visits]["Стан пояснення"] == "очікує розгляду\nwaits for a decision"
 
     is_open = f"select value_found, is_open from quality.finding where rule_id = '{WARNING}' order by value_found"
     ((value_before, _),) = house.rows(is_open)

@@ -79,7 +79,7 @@ insert into ops.changed_key (municipality_code, time_period, reason)
 select distinct changed_key.municipality_code, (changed_key.time_period::int - formula_input.period_offset)::text, 'neighbour'
 from ops.changed_key
 cross join catalogue.formula_input
-where formula_input.period_offset != 0 and changed_key.reason = 'submissions'
+where formula_input.period_offset != 0 and changed_key.reason in ('submissions', 'decisions')
 on conflict do nothing
 """
 

@@ -214,7 +214,8 @@ def test_mail_tells_counts_and_no_values_once(house: House) -> None:
     with house.warehouse.connect("gate") as connection:  # as if the ledger had been lost
         connection.execute("update quality.feedback_state set state_hash = ''")
         connection.execute("update quality.feedback set is_latest = false")
-    assert (house.answer().report_count, house.answer().mail_count) == (1, 0)
+    again = house.answer()
+    assert (again.report_count, again.mail_count) == (1, 0)
 
 
 def test_coordinators_come_from_the_file_of_the_setting(house: House, tmp_path: Path) -> None:
@@ -300,6 +301,18 @@ def test_a_corrected_file_is_told_what_is_still_wrong_in_it(house: House) -> Non
     house.answer()
     latest = dict(house.rows("select file_name, error_count from quality.feedback order by made_at"))
     assert latest == {"перший.xlsx": 1, "другий.xlsx": 1}
+
+
+def test_of_two_files_that_stand_the_last_to_answer_a_cell_is_told(house: House) -> None:
+    house.send("увесь.xlsx", {"CUL.001": "сорок", "POP.001": 1})
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "сорок")
+    house.answer()
+    house.send("культура.xlsx", {"CUL.001": "сорок"}, domains=("CUL",))
+    house.read()
+    house.answer()
+    told = dict(house.rows("select file_name, error_count from quality.feedback where is_latest"))
+    assert told == {"увесь.xlsx": 0, "культура.xlsx": 1}
 
 
 def test_a_file_that_cannot_be_read_is_answered_too(house: House) -> None:

@@ -314,7 +314,7 @@ def _write_first(sheet: Worksheet, style: _Style, report: Report, spots: Mapping
     sheet.merge_range(row, 0, row, last_column, both(name), style.wrapped)
     sheet.set_row(row, _height(((both(name), sum(_LIST_WIDTHS[: last_column + 1])),)))
     header = row + 2
-    sheet.set_row(header, 2 * _LINE)
+    sheet.set_row(header, 3 * _LINE)
     for column, name in enumerate(_LIST_TITLES):
         write_value(sheet, header, column, both(name), style.header)
     for number, item in enumerate(report.items):

@@ -68,7 +68,15 @@ create table quality.waiver (
 
 -- What is not to be told as it was found, while the value stands: the last decision on each place and value.
 create view quality.silence as
-select rule_id, collection_code, municipality_code, time_period, indicator_code, sex, value_found, effect
+select
+    rule_id,
+    collection_code,
+    municipality_code,
+    time_period,
+    indicator_code,
+    sex,
+    value_found,
+    effect
 from (
     select distinct on (rule_id, collection_code, municipality_code, time_period, indicator_code, sex, value_found) *
     from quality.waiver
@@ -78,7 +86,15 @@ from (
 ) as waived
 where effect != 'none'
 union
-select rule_id, collection_code, municipality_code, time_period, indicator_code, sex, value_found, 'silence' as effect
+select
+    rule_id,
+    collection_code,
+    municipality_code,
+    time_period,
+    indicator_code,
+    sex,
+    value_found,
+    'silence' as effect
 from quality.explanation
 where status = 'accepted';
 

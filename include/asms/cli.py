@@ -3,6 +3,7 @@
 Exit codes everywhere: 0 done or unchanged, 2 a gate closed, 3 a source could not be loaded, 1 anything else.
 """
 
+import getpass
 import json
 import os
 import sys
@@ -231,6 +232,151 @@ def _put_out(markdown: str, data: dict[str, Any], kind: str, out: Path | None) -
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
         click.echo(str(out))
+
+
+@cli.command()
+@_json_option
+def feedback(as_json: bool) -> None:
+    """Make the reports for senders whose findings changed, in ASMS_HOME/feedback, and put the mails into the outbox."""
+    from asms.feedback import make_feedback
+    from asms.notify import send_waiting
+
+    settings = load_settings()
+    warehouse = _last_warehouse(settings)
+    made = make_feedback(warehouse, settings)
+    send_waiting(warehouse, settings)
+    if as_json:
+        click.echo(json.dumps(asdict(made), ensure_ascii=False))
+    else:
+        click.echo(
+            f"{made.report_count} reports with {made.finding_count} findings, {made.mail_count} mails, "
+            f"{made.unaddressed_count} without a coordinator"
+        )
+
+
+_by_option = click.option("--by", default=getpass.getuser, show_default="your login", help="Who decides.")
+
+
+@cli.group()
+def explanation() -> None:
+    """Decide about what senders explained: an accepted explanation silences the warning while its value stands."""
+
+
+@explanation.command("list")
+@click.option("--status", type=click.Choice(["offered", "accepted", "refused"]), help="Only these.")
+@click.option("--municipality", help="Only of this КАТОТТГ code.")
+@_json_option
+def list_explanations(status: Any, municipality: str | None, as_json: bool) -> None:
+    """List explanations in the order in which they came."""
+    from asms.quality.decisions import list_explanations as find
+
+    rows = find(_last_warehouse(load_settings()), status, municipality)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, default=str, indent=1))
+        return
+    for row in rows:
+        place = " ".join(filter(None, (row.municipality_code, row.time_period, row.indicator_code, row.sex)))
+        click.echo(f"{row.explanation_id}  {row.status}  {row.rule_id}  {place}  = {row.value_found}\n    {row.text}")
+
+
+@explanation.command()
+@click.argument("explanation_id")
+@_by_option
+@_json_option
+def accept(explanation_id: str, by: str, as_json: bool) -> None:
+    """Accept an explanation: its warning is silent until another value comes."""
+    _decide(explanation_id, "accepted", by, as_json)
+
+
+@explanation.command()
+@click.argument("explanation_id")
+@_by_option
+@_json_option
+def refuse(explanation_id: str, by: str, as_json: bool) -> None:
+    """Refuse an explanation: its warning stands, or comes again with the next build."""
+    _decide(explanation_id, "refused", by, as_json)
+
+
+def _decide(explanation_id: str, status: Any, by: str, as_json: bool) -> None:
+    from asms.quality.decisions import DecisionError, decide_explanation
+
+    try:
+        changed = decide_explanation(_last_warehouse(load_settings()), explanation_id, status, by)
+    except DecisionError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps({"explanation_id": explanation_id, "status": status, "changed": changed}))
+    else:
+        click.echo(f"{explanation_id} is {status}" + ("" if changed else " already"))
+
+
+@cli.group()
+def finding() -> None:
+    """Look at open findings, and let a fatal one that nobody can mend in time stop no release."""
+
+
+@finding.command("list")
+@click.option("--severity", type=click.Choice(["fatal", "error", "warning", "info"]), help="Only these.")
+@click.option("--municipality", help="Only of this КАТОТТГ code.")
+@_json_option
+def list_findings(severity: str | None, municipality: str | None, as_json: bool) -> None:
+    """List open findings, the most severe first."""
+    from asms.quality.decisions import list_findings as find
+
+    rows = find(_last_warehouse(load_settings()), severity, municipality)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        place = " ".join(
+            filter(
+                None,
+                (
+                    row.municipality_code,
+                    row.time_period,
+                    row.indicator_code,
+                    row.sex,
+                    row.file_name,
+                    row.sheet,
+                    row.cell,
+                ),
+            )
+        )
+        click.echo(f"{row.finding_id}  {row.severity}  {row.rule_id}  {place}\n    {row.message_uk}")
+
+
+@finding.command()
+@click.argument("finding_id")
+@click.option("--reason", required=True, help="Why, for those who come after you.")
+@click.option("--value-stands", is_flag=True, help="The value is right: publish it. Without this it is rejected (M_Q).")
+@_by_option
+@_json_option
+def waive(finding_id: str, reason: str, value_stands: bool, by: str, as_json: bool) -> None:
+    """Let a fatal finding stop no release while its value stands; recorded with reason, name and time."""
+    _waive(finding_id, ("silence" if value_stands else "reject", reason, by), as_json)
+
+
+@finding.command()
+@click.argument("finding_id")
+@click.option("--reason", required=True, help="Why, for those who come after you.")
+@_by_option
+@_json_option
+def restore(finding_id: str, reason: str, by: str, as_json: bool) -> None:
+    """Take a waiver back: the next build finds the finding again."""
+    _waive(finding_id, ("none", reason, by), as_json)
+
+
+def _waive(finding_id: str, decision: tuple[Any, str, str], as_json: bool) -> None:
+    from asms.quality.decisions import DecisionError, waive_finding
+
+    try:
+        waive_finding(_last_warehouse(load_settings()), finding_id, *decision)
+    except DecisionError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps({"finding_id": finding_id, "effect": decision[0]}))
+    else:
+        click.echo(f"{finding_id}: {decision[0]}; the next build goes by it (make nightly)")
 
 
 def _last_warehouse(settings: Settings) -> Warehouse:

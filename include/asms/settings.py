@@ -46,6 +46,8 @@ class Settings(BaseModel):
     """Path or fsspec URL of the register of members and users, a CSV file; None means that it is not known."""
     recipients: Path | None = None
     """YAML file that says who gets which mail; None means the example list of the package."""
+    coordinators: Path | None = None
+    """CSV file with the coordinators' addresses by municipality; None means nobody is known (or the sample's own)."""
     lock_timeout_seconds: int = 60
 
     @property
@@ -111,6 +113,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
         members=given.get("ASMS_MEMBERS"),
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
+        coordinators=Path(given["ASMS_COORDINATORS"]) if "ASMS_COORDINATORS" in given else None,
         lock_timeout_seconds=int(given.get("ASMS_LOCK_TIMEOUT_SECONDS", "60")),
     )
     if settings.warehouse_dsn and settings.is_sample:

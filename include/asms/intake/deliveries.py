@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import psycopg
 
 from asms.findings import Finding, insert_findings
+from asms.intake.explanations import store_explanations
 from asms.intake.form_definition import Form, load_forms
 from asms.intake.form_reading import Resolve, Return, read_return
 from asms.intake.identity import Asked, read_asked
@@ -151,7 +152,7 @@ def _book_outcome(
             return _book_failure(connection, delivery, outcome, forms)
     try:
         with connection.transaction():
-            return _book_return(connection, delivery, outcome)
+            return (_book_explanations if outcome.form.explanations else _book_return)(connection, delivery, outcome)
     except psycopg.DataError as error:
         logger.exception("%s holds what the database does not take", delivery.path)
         with connection.transaction():
@@ -210,6 +211,29 @@ def _book_return(connection: psycopg.Connection, delivery: _Delivery, found: Ret
     return _Booked(is_new, len(found.cells) if is_new else 0, len(findings))
 
 
+def _book_explanations(connection: psycopg.Connection, delivery: _Delivery, found: Return) -> _Booked:
+    """Store what a feedback workbook brought back; it is no return, so nothing of it enters raw."""
+    form = found.form
+    load_id = _load_id(delivery, form.reader_version)
+    new_count, problems = store_explanations(
+        connection, delivery.delivery_id, found.municipality_code, found.explanations
+    )
+    place = {
+        "collection_code": form.collection_code,
+        "municipality_code": found.municipality_code,
+        "time_period": found.time_period,
+    }
+    findings = [_finding(delivery, load_id, problem, **place) for problem in problems]
+    _insert_load(
+        connection, delivery, load_id, form.reader_version, "loaded", len(found.explanations), len(findings), None,
+        source="explanations",
+    )  # fmt: skip
+    insert_findings(connection, findings, is_sample=delivery.is_sample)
+    _close_failures(connection, delivery, findings)
+    logger.info("%s: %d explanations, %d of them new", delivery.path, len(found.explanations), new_count)
+    return _Booked(False, 0, len(findings))
+
+
 def _book_failure(
     connection: psycopg.Connection, delivery: _Delivery, problem: ProblemError, forms: Sequence[Form]
 ) -> _Booked:
@@ -222,7 +246,7 @@ def _book_failure(
     return _Booked(False, 0, 1)
 
 
-def _insert_load(
+def _insert_load(  # noqa: PLR0913 - the columns of a row
     connection: psycopg.Connection,
     delivery: _Delivery,
     load_id: str,
@@ -231,6 +255,8 @@ def _insert_load(
     row_count: int,
     finding_count: int,
     message: str | None,
+    *,
+    source: str = SOURCE,
 ) -> None:
     connection.execute(
         """
@@ -241,7 +267,7 @@ def _insert_load(
         set row_count = excluded.row_count, finding_count = excluded.finding_count, message = excluded.message
         """,
         (
-            load_id, SOURCE, delivery.delivery_id, reader_version, status, row_count, finding_count, message,
+            load_id, source, delivery.delivery_id, reader_version, status, row_count, finding_count, message,
             delivery.is_sample,
         ),
     )  # fmt: skip

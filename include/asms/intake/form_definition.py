@@ -146,8 +146,16 @@ class Table(_Model):
         return self
 
 
+class Explanations(_Model):
+    """Where a feedback workbook of ours holds what its receiver explained: a finding a row, columns by their titles."""
+
+    sheet: str | int
+    finding: Column
+    text: Column
+
+
 class Form(_Model):
-    """One form in one version."""
+    """One form in one version: a return with ``tables`` of answers, or a feedback workbook with ``explanations``."""
 
     form_code: str
     form_version: str
@@ -170,7 +178,14 @@ class Form(_Model):
     """Last year that a return may be for. Data, not the clock, so that the same bytes are read alike at any time."""
     time_period: tuple[Place, ...] = Field(min_length=1)
     """The first place that holds a period names it; the others must agree."""
-    tables: tuple[Table, ...] = Field(min_length=1)
+    tables: tuple[Table, ...] = ()
+    explanations: Explanations | None = None
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> Self:
+        if bool(self.tables) == (self.explanations is not None):
+            raise ValueError("give either tables or explanations")
+        return self
 
     @property
     def reader_version(self) -> str:

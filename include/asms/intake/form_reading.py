@@ -11,7 +11,8 @@ from openpyxl.utils import column_index_from_string
 from openpyxl.utils.cell import coordinate_from_string
 
 from asms.intake import identity
-from asms.intake.form_definition import Column, Form, Mark, NilReturn, Place, Table
+from asms.intake.explanations import OfferedExplanation
+from asms.intake.form_definition import Column, Explanations, Form, Mark, NilReturn, Place, Table
 from asms.intake.problem import ProblemError
 from asms.intake.workbook import CellValue, Sheet, Workbook, address
 
@@ -73,6 +74,8 @@ class Return:
     time_period: str
     cells: tuple[MappedCell, ...]
     problems: tuple[ProblemError, ...]
+    explanations: tuple[OfferedExplanation, ...] = ()
+    """What a feedback workbook says beside the findings; it has no cells then."""
 
 
 def read_return(
@@ -89,6 +92,9 @@ def read_return(
     lines = identity.read_identity(hidden) if hidden else None
     municipality_code, text = _find_municipality(workbook, path, form, resolve)
     time_period = _find_period(workbook, path, form)
+    if form.explanations:
+        offered = _read_explanations(workbook, form.explanations)
+        return Return(form, municipality_code, text, time_period, (), (), tuple(offered))
     cells, problems = _read_tables(workbook, form)
     if problems and not cells:
         raise problems[0]
@@ -323,6 +329,26 @@ def _check_period(period: str, spot: _Spot, form: Form) -> None:
         cell=spot.cell,
         value_found=spot.text,
     )
+
+
+def _read_explanations(workbook: Workbook, wanted: Explanations) -> Iterator[OfferedExplanation]:
+    """The rows of the list of findings that have a text. Raises ProblemError where the list is not as it was made."""
+    sheet = _find_sheet(workbook, wanted.sheet)
+    rows = range(1, min(sheet.row_count, _KEYS_WITHIN) + 1) if sheet else ()
+    for header in rows:
+        finding, text = (_find_column(sheet, header, column) for column in (wanted.finding, wanted.text) if sheet)
+        if sheet and finding and text:
+            break
+    else:
+        raise ProblemError(
+            "EXPLANATION_LIST_CHANGED",
+            f"У звіті про перевірку немає стовпців «{'», «'.join((*wanted.text.titles, *wanted.finding.titles))}»",
+            f"The feedback workbook lacks the columns “{'”, “'.join((*wanted.text.titles, *wanted.finding.titles))}”",
+            sheet=sheet.name if sheet else None,
+        )
+    for row in range(header + 1, sheet.row_count + 1):
+        if (finding_id := sheet.text(row, finding)) and (said := sheet.text(row, text)):
+            yield OfferedExplanation(finding_id, said, sheet.name, address(row, text))
 
 
 def _read_tables(workbook: Workbook, form: Form) -> tuple[list[MappedCell], list[ProblemError]]:

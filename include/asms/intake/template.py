@@ -41,7 +41,7 @@ NOT_ASKED = "×"
 
 Sex = Literal["T", "F", "M"]
 _SEXES: tuple[Sex, ...] = ("T", "F", "M")
-_VALUE_TITLES = {"T": "Усього\nTotal", "F": "Жінки\nWomen", "M": "Чоловіки\nMen"}
+VALUE_TITLES = {"T": "Усього\nTotal", "F": "Жінки\nWomen", "M": "Чоловіки\nMen"}
 LAST_YEAR_TITLES = {
     "T": "Торік: усього\nLast year: total",
     "F": "Торік: жінки\nLast year: women",
@@ -170,16 +170,38 @@ class _Style:
         return self._made[key]
 
 
+@dataclass(frozen=True)
+class SheetColumns:
+    """Which column of a domain's sheet holds what, from 0: it depends on whether any of its questions is split by sex."""
+
+    value: Mapping[Sex, int]
+    last_year: Mapping[Sex, int]
+    reason: int
+    remark: int
+    definition: int
+
+
+def sheet_columns(rows: Sequence[TemplateRow]) -> SheetColumns:
+    """The columns of the sheet of ``rows``, all questions of one domain."""
+    sexes = _SEXES if any(row.is_sex_split for row in rows) else _SEXES[:1]
+    reason = 3 + 2 * len(sexes)
+    return SheetColumns(
+        value={sex: 3 + position for position, sex in enumerate(sexes)},
+        last_year={sex: 3 + len(sexes) + position for position, sex in enumerate(sexes)},
+        reason=reason,
+        remark=reason + 1,
+        definition=reason + 2,
+    )
+
+
 class _DomainSheet:
-    """One sheet: which column holds what depends on whether any of its questions is split by sex."""
+    """One sheet."""
 
     def __init__(self, sheet: Worksheet, style: _Style, rows: Sequence[TemplateRow]) -> None:
         self._sheet, self._style, self._rows = sheet, style, rows
-        sexes = _SEXES if any(row.is_sex_split for row in rows) else _SEXES[:1]
-        self._value = {sex: 3 + position for position, sex in enumerate(sexes)}
-        self._last_year = {sex: 3 + len(sexes) + position for position, sex in enumerate(sexes)}
-        self._reason = 3 + 2 * len(sexes)
-        self._remark, self._definition = self._reason + 1, self._reason + 2
+        columns = sheet_columns(rows)
+        self._value, self._last_year = columns.value, columns.last_year
+        self._reason, self._remark, self._definition = columns.reason, columns.remark, columns.definition
 
     @property
     def mark(self) -> str:
@@ -218,7 +240,7 @@ class _DomainSheet:
             0: ("Код\nCode", 10),
             1: ("Показник\nIndicator", 56),
             2: ("Одиниця\nUnit", 13),
-            **{column: (_VALUE_TITLES[sex], 14) for sex, column in self._value.items()},
+            **{column: (VALUE_TITLES[sex], 14) for sex, column in self._value.items()},
             **{column: (LAST_YEAR_TITLES[sex], 14) for sex, column in self._last_year.items()},
             self._reason: ("Причина відсутності\nWhy missing", 26),
             self._remark: ("Примітка\nRemark", 36),

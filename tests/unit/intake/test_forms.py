@@ -244,8 +244,8 @@ def test_one_form_in_one_version_is_defined_once(forms: Path) -> None:
         load_forms(forms)
 
 
-def test_two_forms_ship() -> None:
-    assert [form.reader_version for form in load_forms()] == ["ASMS-ANNUAL/2", "TC2018/1"]
+def test_three_forms_ship() -> None:
+    assert [form.reader_version for form in load_forms()] == ["ASMS-ANNUAL/2", "ASMS-FEEDBACK/1", "TC2018/1"]
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,9 @@
     end
 {%- endmacro %}
 
-{#- Whether number text may be cast to numeric: numeric itself ends at 131,072 digits, and no figure of a hromada has 60. -#}
+{#- Whether number text may be cast to a double: no figure of a hromada has 60 digits or an exponent of three. -#}
 {% macro is_castable(number_text) -%}
-    (length({{ number_text }}) <= 60 and {{ number_text }} !~ '[eE][+-]?[0-9]{4}')
+    (length({{ number_text }}) <= 60 and {{ number_text }} !~ '[eE][+-]?0*[1-9][0-9]{2}')
 {%- endmacro %}
 
 {#- An amount of money as the open budget writes it; NULL when it is none, or is beyond numeric(18, 2). -#}

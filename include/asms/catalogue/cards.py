@@ -99,7 +99,10 @@ class Card(_Entry):
 
 
 class Rule(_Entry):
-    """One line of ``quality.rule``. ``indicator_code`` says which card a rule with an expression is asked about."""
+    """One line of ``quality.rule``. ``indicator_code`` says which card a rule with an expression is asked about.
+
+    ``valid_from`` and ``valid_to`` are years, both included; None for no bound.
+    """
 
     rule_id: Text
     engine: Literal["reader", "sql", "gx", "dbt"]
@@ -112,6 +115,8 @@ class Rule(_Entry):
     owner: Text
     expression: Text | None = None
     indicator_code: Text | None = None
+    valid_from: int | None = None
+    valid_to: int | None = None
 
 
 @dataclass(frozen=True)

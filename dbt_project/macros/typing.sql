@@ -5,8 +5,8 @@
 {#- The text with every kind of blank made one blank, ends trimmed, and the typographic minus made a hyphen. -#}
 {% macro clean_text(column) -%}
     btrim(regexp_replace(
-        translate({{ column }}, U&'\00A0\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\202F\205F\3000\FEFF\2060\2212\2010\2011', {{ "'" ~ (' ' * 18) ~ "---'" }}),
-        '\s+', ' ', 'g'
+        translate({{ column }}, U&'\00A0\0085\1680\2028\2029\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\202F\205F\3000\FEFF\2060\2212\2010\2011', {{ "'" ~ (' ' * 22) ~ "---'" }}),
+        '[ \t\n\r\f\v]+', ' ', 'g'
     ))
 {%- endmacro %}
 

@@ -36,13 +36,16 @@ class Collection(_Entry):
 
 
 class Domain(_Entry):
-    """A chapter of a collection."""
+    """A chapter of a collection, with the numbers of indicators that its plan asks for; None where there is no plan."""
 
     domain_code: Text
     collection_code: Text
     name_uk: Text
     name_en: Text
     sort_order: int
+    submitted_count: int | None = None
+    split_count: int | None = None
+    derived_count: int | None = None
 
 
 class Card(_Entry):

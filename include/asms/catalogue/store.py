@@ -17,6 +17,8 @@ from asms.warehouse.copy import copy_rows
 _STORE_LOCK = 0x41534D43
 _log = logging.getLogger(__name__)
 
+_COLLECTION_COLUMNS = ("collection_code", "name_uk", "name_en", "counts_for_completeness")
+_DOMAIN_COLUMNS = ("domain_code", "collection_code", "name_uk", "name_en", "sort_order")
 _INDICATOR_COLUMNS = (
     "indicator_code", "version", "collection_code", "domain_code", "name_uk", "name_en", "definition_uk", "unit_measure",
     "unit_mult", "decimals", "indicator_type", "is_derived", "is_sex_split", "aggregation", "formula", "conf_status",
@@ -93,9 +95,11 @@ def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, com
 def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[Sequence[str], list[Sequence[object]]]]:
     """Columns and rows of the tables of schema ``catalogue``, each after those that it refers to."""
     tables: dict[str, tuple[Sequence[str], list[Sequence[object]]]] = {}
-    for table, entries in (("collection", catalogue.collections), ("domain", catalogue.domains)):
-        columns = list(type(entries[0]).model_fields)
-        tables[table] = (columns, [tuple(entry.model_dump().values()) for entry in entries])
+    for table, entries, columns in (
+        ("collection", catalogue.collections, _COLLECTION_COLUMNS),
+        ("domain", catalogue.domains, _DOMAIN_COLUMNS),
+    ):
+        tables[table] = (columns, [[getattr(entry, column) for column in columns] for entry in entries])
     cards = [[getattr(card, column) for column in _INDICATOR_COLUMNS] for card in catalogue.indicators]
     tables["indicator"] = (_INDICATOR_COLUMNS, [*cards])
     inputs = [(slot, *astuple(place)) for slot, place in enumerate(compiled.inputs, 1)]

@@ -4,7 +4,7 @@
         incremental_strategy='changed_keys',
         on_schema_change='fail',
         indexes=[
-            {'columns': ['submission_id', 'sheet', 'cell'], 'unique': true},
+            {'columns': ['submission_id']},
             {'columns': ['municipality_code', 'time_period']},
         ],
     )
@@ -21,6 +21,19 @@ submissions as (
 
 ),
 
+repeated as (
+
+    select
+        raw_cell.submission_id,
+        raw_cell.indicator_code,
+        raw_cell.sex
+    from {{ source('raw', 'submission_cell') }} as raw_cell
+    inner join submissions on raw_cell.submission_id = submissions.submission_id
+    group by raw_cell.submission_id, raw_cell.indicator_code, raw_cell.sex
+    having count(*) > 1
+
+),
+
 -- `offset 0` keeps the planner from copying an expression to every place that reads its column: it is computed once a row.
 cells as (
 
@@ -32,6 +45,7 @@ cells as (
         raw_cell.sex,
         raw_cell.value_text,
         raw_cell.value_type,
+        repeated.submission_id is not null as is_repeated,
         case
             when raw_cell.value_type = 'number' then raw_cell.value_text
             when raw_cell.value_type = 'text' then {{ clean_text('raw_cell.value_text') }}
@@ -39,20 +53,12 @@ cells as (
         lower(regexp_replace({{ clean_text('raw_cell.reason_text') }}, ' ?\((M_[A-Z]{2}|C)\)$', '')) as reason_key
     from {{ source('raw', 'submission_cell') }} as raw_cell
     inner join submissions on raw_cell.submission_id = submissions.submission_id
+    left join repeated
+        on
+            raw_cell.submission_id = repeated.submission_id
+            and raw_cell.indicator_code = repeated.indicator_code
+            and raw_cell.sex = repeated.sex
     offset 0
-
-),
-
-repeated as (
-
-    select
-        raw_cell.submission_id,
-        raw_cell.indicator_code,
-        raw_cell.sex
-    from {{ source('raw', 'submission_cell') }} as raw_cell
-    inner join submissions on raw_cell.submission_id = submissions.submission_id
-    group by raw_cell.submission_id, raw_cell.indicator_code, raw_cell.sex
-    having count(*) > 1
 
 ),
 
@@ -85,6 +91,7 @@ asked as (
         cells.sex,
         cells.value_text,
         cells.value_type,
+        cells.is_repeated,
         cells.cleaned_text,
         cells.reason_key,
         reasons.obs_status as given_status,
@@ -177,12 +184,7 @@ contradicted as (
         valued.indicator_code,
         valued.sex
     from valued
-    inner join repeated
-        on
-            valued.submission_id = repeated.submission_id
-            and valued.indicator_code = repeated.indicator_code
-            and valued.sex = repeated.sex
-    where coalesce(valued.missing_reason, '') != 'blank'
+    where valued.is_repeated and coalesce(valued.missing_reason, '') != 'blank'
     group by valued.submission_id, valued.indicator_code, valued.sex
     having count(distinct coalesce(valued.read_value::text, valued.typing_rule_id, valued.missing_reason)) > 1
 
@@ -214,22 +216,18 @@ final as (
             when valued.typing_rule_id is not null then valued.typing_rule_id
             when contradicted.submission_id is not null then 'CELL_DUPLICATE_CODE'
         end as broken_rule_id,
-        repeated.submission_id is not null as is_repeated,
+        valued.is_repeated,
         valued.load_id,
         valued.batch_no,
         valued.received_no,
         valued.is_sample
     from valued
-    left join repeated
-        on
-            valued.submission_id = repeated.submission_id
-            and valued.indicator_code = repeated.indicator_code
-            and valued.sex = repeated.sex
     left join contradicted
         on
             valued.submission_id = contradicted.submission_id
             and valued.indicator_code = contradicted.indicator_code
             and valued.sex = contradicted.sex
+            and coalesce(valued.missing_reason, '') != 'blank'
 
 )
 

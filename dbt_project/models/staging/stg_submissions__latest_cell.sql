@@ -20,15 +20,20 @@ deliveries as (
 
 ),
 
-returns as (
+counted as (
 
     select
-        collection_code,
-        municipality_code,
-        time_period,
-        count(*) = 1 as is_only
+        submission_id,
+        count(*) over (partition by collection_code, municipality_code, time_period) as delivery_count
     from deliveries
-    group by collection_code, municipality_code, time_period
+
+),
+
+contested as (
+
+    select distinct submission_id
+    from counted
+    where delivery_count > 1
 
 ),
 
@@ -37,13 +42,9 @@ cells as not materialized (
 
     select
         cell.*,
-        returns.is_only and not cell.is_repeated as is_plain
+        contested.submission_id is null and not cell.is_repeated as is_plain
     from {{ ref('stg_submissions__cell') }} as cell
-    inner join returns
-        on
-            cell.collection_code = returns.collection_code
-            and cell.municipality_code = returns.municipality_code
-            and cell.time_period = returns.time_period
+    left join contested on cell.submission_id = contested.submission_id
     where {{ only_changed_keys('cell') }}
 
 ),

@@ -146,6 +146,8 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         LookupError: staging broke a rule that ``quality.rule`` does not have.
     """
     with warehouse.connect("gate") as connection:
+        # last year's answers of the whole country are hashed in memory; the setting ends with the connection
+        connection.execute("set work_mem = '192MB'")
         checks = [CompiledCheck(*row) for row in connection.execute(_CHECKS)]
         for statement in finding_statements(has_checks=bool(checks), is_full=is_full):
             connection.execute(put_checks(statement, checks).encode())

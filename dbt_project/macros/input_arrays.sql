@@ -1,7 +1,7 @@
 {#-
-    One row per body and year of `keys`: arrays v (values, NaN where there is none) and s (statuses) in the order of
-    catalogue.formula_input.slot, which compiled formulas and rules are computed from. NaN and not NULL, because the place of an
-    element is computed in an array without NULLs and searched for in one with them; compiled expressions take both for missing.
+    One row per body and year of `keys`: arrays v (values, NaN where there is none), s (statuses) and m (1 not applicable, 2 not
+    due yet, else 0) in the order of catalogue.formula_input.slot, which compiled formulas and rules are computed from. NaN and not NULL, because the place of an
+    element is computed in an array of numbers without NULLs and searched for in any other; compiled expressions take both for missing.
     `cells` and `keys` are relations or names of CTEs; `cells` has one row per collection_code, municipality_code, time_period,
     indicator_code, sex. What no cell answers has status M_NR, or M_ND when it is asked of a year for which the body has sent no
     return yet.
@@ -22,7 +22,16 @@
                 else 'M_NR'
             end
             order by places.slot
-        ) as s
+        ) as s,
+        array_agg(
+            case
+                when cells.obs_status = 'M_NA' then 1
+                when cells.obs_status = 'M_ND' then 2
+                when cells.obs_status is null and places.period_offset > 0 and returns.time_period is null then 2
+                else 0
+            end
+            order by places.slot
+        ) as m
     from (
         -- `offset 0` makes the planner count these before it chooses how to join them
         select

@@ -265,7 +265,7 @@ insert into verdict_now
 select 'DOMAIN_NO_ANSWER', case when answered_count = 0 then 'fail' else 'pass' end, count(*) from domain_answer group by 2
 """
 
-# All checks of a body and year in one row. The arrays are copied, so that they are unpacked once and not for every reference;
+# All checks of a body and year in one row; verdicts by number (see _COUNT_CHECKS), since numbers are found fast in an array. The arrays are copied, so that they are unpacked once and not for every reference;
 # the texts are made only where a check fails.
 _ASK_CHECKS = """
 create temporary table asked as
@@ -279,7 +279,7 @@ from (
         stored.municipality_code,
         stored.time_period,
         array_cat(stored.v, stored.v[1:0]) as v,
-        array_cat(stored.s, stored.s[1:0]) as s
+        array_cat(stored.m, stored.m[1:0]) as m
     from staging.stg_submissions__input as stored
     where {stored}
     offset 0
@@ -310,21 +310,23 @@ left join staging.stg_submissions__latest_cell as in_force
         and place.sex = in_force.sex
         and indicator.collection_code = in_force.collection_code
 left join raw.submission as submission on in_force.submission_id = submission.submission_id
-where asked.verdicts[compiled.rule_no] = 'fail' and {_IN_FORCE}
+where asked.verdicts[compiled.rule_no] = 2 and {_IN_FORCE}
 """  # noqa: S608 - both parts are constants
 
 _COUNT_CHECKS = f"""
 insert into verdict_now
-select rule_id, verdict, count(*)
+select
+    rule_id, case verdict_no when 1 then 'pass' when 2 then 'fail' when 3 then 'no_data' when 4 then 'not_due' else 'not_applicable' end,
+    count(*)
 from (
     select
         compiled.rule_id,
-        case when {_IN_FORCE} then asked.verdicts[compiled.rule_no] else 'not_applicable' end as verdict
+        case when {_IN_FORCE} then asked.verdicts[compiled.rule_no] else 5 end as verdict_no
     from asked
     cross join catalogue.compiled_rule as compiled
     inner join quality.rule as rule on compiled.rule_id = rule.rule_id
 ) as answered
-group by rule_id, verdict
+group by rule_id, verdict_no
 """  # noqa: S608 - both parts are constants
 
 
@@ -370,11 +372,10 @@ def put_checks(statement: str, checks: Sequence[CompiledCheck]) -> str:
 
 
 def _verdict(check: CompiledCheck) -> str:
-    statuses = ", ".join(f"s[{slot}]" for slot in check.slots)
+    reasons = ", ".join(f"m[{slot}]" for slot in check.slots)
     return (
-        f"case ({check.check_sql}) when true then 'pass' when false then 'fail' else case"
-        f" when 'M_NA' in ({statuses}) then 'not_applicable' when 'M_ND' in ({statuses}) then 'not_due'"
-        " else 'no_data' end end"
+        f"case ({check.check_sql}) when true then 1 when false then 2 else case"
+        f" when 1 in ({reasons}) then 5 when 2 in ({reasons}) then 4 else 3 end end"
     )
 
 

@@ -58,7 +58,7 @@ cells as (
             raw_cell.submission_id = repeated.submission_id
             and raw_cell.indicator_code = repeated.indicator_code
             and raw_cell.sex = repeated.sex
-    offset 0
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -117,7 +117,7 @@ asked as (
             and not indicators.is_derived
             and left(submissions.time_period, 4) >= indicators.valid_from::text
             and left(submissions.time_period, 4) <= coalesce(indicators.valid_to::text, '9999')
-    offset 0
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -127,7 +127,7 @@ typed as (
         *,
         case when {{ is_castable('number_text') }} then number_text::double precision end as exact_value
     from asked
-    offset 0
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -163,7 +163,7 @@ judged as (
                 then 'CELL_OUT_OF_RANGE'
         end as typing_rule_id
     from typed
-    offset 0
+    offset 0  -- noqa: AM09
 
 ),
 

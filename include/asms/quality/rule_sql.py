@@ -265,8 +265,8 @@ insert into verdict_now
 select 'DOMAIN_NO_ANSWER', case when answered_count = 0 then 'fail' else 'pass' end, count(*) from domain_answer group by 2
 """
 
-# All checks of a body and year in one row; verdicts by number (see _COUNT_CHECKS), since numbers are found fast in an array. The arrays are copied, so that they are unpacked once and not for every reference;
-# the texts are made only where a check fails.
+# All checks of a body and year in one row; verdicts by number (see _COUNT_CHECKS), since numbers are found fast in an array. The
+# arrays are copied, so that they are unpacked once and not for every reference; the texts are made only where a check fails.
 _ASK_CHECKS = """
 create temporary table asked as
 select

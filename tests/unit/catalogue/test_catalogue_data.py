@@ -208,10 +208,10 @@ def test_a_rule_must_ask_about_its_own_card(catalogue: Catalogue) -> None:
 def test_only_the_population_can_be_held_against_the_register(catalogue: Catalogue) -> None:
     """The arrays know no other register: another code would silently be held against the population."""
     rule = next(rule for rule in catalogue.rules if rule.rule_id == "CHK.POP.001.REGISTER")
-    stray = rule.model_copy(update={"indicator_code": "POP.002", "expression": "POP.002[T] = register(POP.002) ± 20 %"})
+    stray = rule.model_copy(update={"indicator_code": "POP.010", "expression": "POP.010[T] = register(POP.010) ± 20 %"})
     rules = tuple(stray if r is rule else r for r in catalogue.rules)
     assert check_catalogue(replace(catalogue, rules=rules)) == [
-        "rule CHK.POP.001.REGISTER: the warehouse has a register of POP.001 only, not of POP.002"
+        "rule CHK.POP.001.REGISTER: the warehouse has a register of POP.001 only, not of POP.010"
     ]
 
 

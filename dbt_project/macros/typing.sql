@@ -5,8 +5,8 @@
 {#- The text with every kind of blank made one blank, ends trimmed, and the typographic minus made a hyphen. -#}
 {% macro clean_text(column) -%}
     btrim(regexp_replace(
-        translate({{ column }}, U&'\00A0\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\202F\205F\3000\FEFF\2060\2212\2010\2011', {{ "'" ~ (' ' * 18) ~ "---'" }}),
-        '\s+', ' ', 'g'
+        translate({{ column }}, U&'\00A0\0085\1680\2028\2029\2000\2001\2002\2003\2004\2005\2006\2007\2008\2009\200A\200B\202F\205F\3000\FEFF\2060\2212\2010\2011', {{ "'" ~ (' ' * 22) ~ "---'" }}),
+        '[ \t\n\r\f\v]+', ' ', 'g'
     ))
 {%- endmacro %}
 
@@ -23,9 +23,9 @@
     end
 {%- endmacro %}
 
-{#- Whether number text may be cast to numeric: numeric itself ends at 131,072 digits, and no figure of a hromada has 60. -#}
+{#- Whether number text may be cast to a double: no figure of a hromada has 60 digits or an exponent of three. -#}
 {% macro is_castable(number_text) -%}
-    (length({{ number_text }}) <= 60 and {{ number_text }} !~ '[eE][+-]?[0-9]{4}')
+    (length({{ number_text }}) <= 60 and {{ number_text }} !~ '[eE][+-]?0*[1-9][0-9]{2}')
 {%- endmacro %}
 
 {#- An amount of money as the open budget writes it; NULL when it is none, or is beyond numeric(18, 2). -#}

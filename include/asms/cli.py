@@ -1,15 +1,16 @@
 """``asms …``: the same functions that the DAGs call, for a person at a terminal.
 
-Exit codes everywhere: 0 done or unchanged, 2 a gate closed, 3 a source could not be loaded, 1 anything else.
+Exit codes everywhere: 0 done or unchanged, 2 a gate closed or a checked return has errors, 3 a source could not be loaded, 1 anything else.
 """
 
 import getpass
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
@@ -18,6 +19,11 @@ from asms.settings import Settings, SettingsError, load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import LockedError, Warehouse, load_lock, open_warehouse
 from asms.warehouse.migrate import MigrationError, prepare
+
+if TYPE_CHECKING:
+    from asms.offline import Checked
+
+_SEVERITY_UK = {"fatal": "ФАТАЛЬНА", "error": "ПОМИЛКА", "warning": "ПОПЕРЕДЖЕННЯ", "info": "ДО ВІДОМА"}
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -59,6 +65,27 @@ def rebuild(as_json: bool) -> None:
     else:
         click.echo(f"release {result.release_id} {'published' if result.is_new else 'stands: nothing differs'}")
     sys.exit(2 if result.closed_gate else 0)
+
+
+@cli.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--last-year", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Last year's return, to compare."
+)
+@_json_option
+def check_workbook(file: Path, last_year: Path | None, as_json: bool) -> None:
+    """Check the return in FILE by the warehouse's rules, without a server: 0 clean, 2 errors, 1 it cannot be read."""
+    from asms.intake.problem import ProblemError
+    from asms.offline import as_json as to_json
+    from asms.offline import check_file
+
+    try:
+        checked = check_file(file, last_year)
+    except ProblemError as problem:
+        click.echo(f"{problem.rule_id}: {problem.message_uk} / {problem.message_en}", err=True)
+        sys.exit(1)
+    click.echo(to_json(checked) if as_json else "\n".join(_breach_lines(checked)))
+    sys.exit(0 if checked.is_clean else 2)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})
@@ -111,14 +138,23 @@ def catalogue() -> None:
 @catalogue.command()
 @_json_option
 def check(as_json: bool) -> None:
-    """Check the catalogue's files: cards complete, codes unique, formulas and rules parse, no cycles."""
+    """Prove the catalogue: counts against the plan, cards, units, formulas, rules, spelling. 0 sound, 1 not."""
     from asms.catalogue import check_catalogue, load_catalogue
+    from asms.catalogue.audit import audit_catalogue, count_domains
 
-    problems = check_catalogue(load_catalogue())
+    found = load_catalogue()
+    problems = [*check_catalogue(found), *audit_catalogue(found)]
+    counts = count_domains(found)
     if as_json:
-        click.echo(json.dumps({"problems": problems}, ensure_ascii=False))
+        click.echo(json.dumps({"domains": [asdict(c) for c in counts], "problems": problems}, ensure_ascii=False))
     else:
-        click.echo("\n".join(problems) or "the catalogue is sound")
+        click.echo("розділ / domain   подано / submitted   за статтю / split   похідні / derived")
+        planned = [count for count in counts if count.planned]
+        for count in planned:
+            click.echo(f"{count.domain_code:14}{count.submitted:22}{count.split:21}{count.derived:20}")
+        sums = [sum(column) for column in zip(*(count.found for count in planned), strict=True)]
+        click.echo(f"{'разом / total':14}{sums[0]:22}{sums[1]:21}{sums[2]:20}")
+        click.echo("\n".join(problems) or "каталог справний / the catalogue is sound")
     sys.exit(1 if problems else 0)
 
 
@@ -377,6 +413,22 @@ def _waive(finding_id: str, decision: tuple[Any, str, str], as_json: bool) -> No
         click.echo(json.dumps({"finding_id": finding_id, "effect": decision[0]}))
     else:
         click.echo(f"{finding_id}: {decision[0]}; the next build goes by it (make nightly)")
+
+
+def _breach_lines(checked: "Checked") -> Iterator[str]:
+    """A block of lines per breach: place, found, expected, how to mend; then the counts."""
+    for breach in checked.breaches:
+        place = " ".join(part for part in (breach.file_name, breach.sheet, breach.cell) if part)
+        code = " ".join(part for part in (breach.indicator_code, breach.sex) if part)
+        yield f"{_SEVERITY_UK[breach.severity]} {place} {code} [{breach.rule_id}]"
+        yield f"  {breach.title_uk} / {breach.title_en}"
+        expected = f"; очікувалося / expected: {breach.expected}" if breach.expected else ""
+        yield f"  знайдено / found: {breach.found if breach.found is not None else '—'}{expected}"
+        yield f"  як виправити / how to mend: {breach.remedy_uk} / {breach.remedy_en}"
+    counts = {severity: sum(b.severity == severity for b in checked.breaches) for severity in _SEVERITY_UK}
+    yield "разом / total: " + ", ".join(f"{_SEVERITY_UK[name].lower()} ({name}) {n}" for name, n in counts.items())
+    undecided = sum(n for (_, verdict), n in checked.verdicts.items() if verdict == "no_data")
+    yield f"без даних для перевірки / no data to decide: {undecided}"
 
 
 def _last_warehouse(settings: Settings) -> Warehouse:

@@ -19,7 +19,7 @@ create table staging.stg_submissions__latest_cell (
     submission_id text, sheet text, cell text, load_id text, batch_no bigint
 );
 create table staging.stg_submissions__input (
-    municipality_code text, time_period text, v double precision[], s text[]
+    municipality_code text, time_period text, v double precision[], m integer[]
 );
 create table indicators.int_observation__accepted (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,

@@ -106,7 +106,7 @@ def give_input(warehouse: Warehouse, values: dict[tuple[str, str], float], body:
         connection.execute("delete from staging.stg_submissions__input where municipality_code = %s", (body,))
         connection.execute(
             "insert into staging.stg_submissions__input values (%s, '2024', %s, %s)",
-            (body, array, ["A" if value is not None else "M_NR" for value in array]),
+            (body, array, [0] * len(array)),
         )
 
 
@@ -253,7 +253,7 @@ def test_every_shipped_rule_can_be_asked(layers: Warehouse) -> None:
         assert slots is not None
         connection.execute(
             "insert into staging.stg_submissions__input values (%s, '2024', array_fill(7::float8, array[%s::int]),"
-            " array_fill('A'::text, array[%s::int]))",
+            " array_fill(0, array[%s::int]))",
             (OURS, *slots, *slots),
         )
     assert sum(apply_rules(layers, 1, True).values()) > 0
@@ -312,3 +312,67 @@ def test_readers_finding_closes_when_a_later_file_came(layers: Warehouse) -> Non
     send(layers, "інший файл.xlsx", batch=3)
     assert apply_rules(layers, 1, True)["error"] == 1
     assert findings(layers, "file_name, is_open") == [("1.xlsx", False), ("2.xlsx", True), ("3.xlsx", False)]
+
+
+def answer(warehouse: Warehouse, code: str, *values: tuple[str, float | None]) -> None:
+    """Numbers of one indicator by year, as staging would type them."""
+    for year, value in values:
+        sent = send(warehouse, f"{code} {year}.xlsx", batch=int(year), year=year)
+        with warehouse.connect("transformer") as connection:
+            connection.execute(
+                "insert into staging.stg_submissions__latest_cell (submission_id, sheet, cell, collection_code,"
+                " municipality_code, time_period, indicator_code, sex, obs_value, obs_status, load_id, is_conflict)"
+                " values (%s, 'POP', 'D7', 'ASMS', %s, %s, %s, 'T', %s, %s, %s, false)",
+                (sent, OURS, year, code, value, "M_NR" if value is None else "A", f"load {sent}"),
+            )
+
+
+@pytest.mark.parametrize(
+    ("code", "before", "now", "told"),
+    [
+        ("POP.001", None, 100.5, [("CELL_NOT_WHOLE", "100.5", None)]),
+        ("POP.001", None, -3.0, [("CELL_NEGATIVE", "-3", None)]),
+        ("A16131", None, 2.0, []),
+        ("POP.001", 40000.0, 41000.0, []),
+        ("POP.001", 100.0, 190.0, []),  # below the floor
+        ("POP.001", 40000.0, 65000.0, [("YEAR_JUMP", "65000", "20000 … 60000")]),
+        ("POP.001", 40000.0, 40.0, [("YEAR_UNIT_SLIP", "40", "≈ 40000")]),
+        ("HEA.021", 1000.0, 1163000.0, [("YEAR_UNIT_SLIP", "1163000", "≈ 1000")]),
+        ("WAT.001", 1000.0, 1300000.0, [("YEAR_JUMP", "1300000", "0 … 2000")]),
+        ("POP.001", 0.0, 40000.0, []),
+    ],
+)
+def test_a_value_is_held_against_its_card_and_last_year(
+    layers: Warehouse, code: str, before: float | None, now: float, told: list[tuple[str, str, str | None]]
+) -> None:
+    answer(layers, code, *([("2023", before)] if before is not None else []), ("2024", now))
+    apply_rules(layers, 1, True)
+    assert findings(layers, "rule_id, value_found, value_expected") == told
+
+
+def test_a_limits_message_names_the_indicator(layers: Warehouse) -> None:
+    answer(layers, "POP.001", ("2024", 100.5))
+    apply_rules(layers, 1, True)
+    ((message,),) = findings(layers, "message_uk")
+    assert message.startswith("Дробове число там, де рахують цілими: POP.001 «")
+    assert message.endswith("». Знайдено: 100.5.")
+
+
+def test_verdicts_are_counted_per_rule_and_build(layers: Warehouse) -> None:
+    answer(layers, "POP.001", ("2023", 100.0), ("2024", 100.5))
+    give_input(layers, {("POP.001", "T"): 45.2})
+    apply_rules(layers, 1, True)
+    apply_rules(layers, 1, True)
+    with layers.connect("gate") as connection:
+        counted = connection.execute(
+            "select rule_id, verdict, target_count from quality.rule_verdict_count"
+            " where rule_id in ('CELL_NOT_WHOLE', 'YEAR_JUMP', 'CHK.POP.001.SCALE', 'SUM.POP.001') order by 1, 2"
+        ).fetchall()
+    assert counted == [
+        ("CELL_NOT_WHOLE", "fail", 1),
+        ("CELL_NOT_WHOLE", "pass", 1),
+        ("CHK.POP.001.SCALE", "no_data", 1),
+        ("SUM.POP.001", "no_data", 1),
+        ("YEAR_JUMP", "no_data", 1),
+        ("YEAR_JUMP", "pass", 1),
+    ]

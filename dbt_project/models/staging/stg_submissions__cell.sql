@@ -4,7 +4,7 @@
         incremental_strategy='changed_keys',
         on_schema_change='fail',
         indexes=[
-            {'columns': ['submission_id', 'sheet', 'cell'], 'unique': true},
+            {'columns': ['submission_id']},
             {'columns': ['municipality_code', 'time_period']},
         ],
     )
@@ -21,13 +21,44 @@ submissions as (
 
 ),
 
+repeated as (
+
+    select
+        raw_cell.submission_id,
+        raw_cell.indicator_code,
+        raw_cell.sex
+    from {{ source('raw', 'submission_cell') }} as raw_cell
+    inner join submissions on raw_cell.submission_id = submissions.submission_id
+    group by raw_cell.submission_id, raw_cell.indicator_code, raw_cell.sex
+    having count(*) > 1
+
+),
+
+-- `offset 0` keeps the planner from copying an expression to every place that reads its column: it is computed once a row.
 cells as (
 
     select
-        raw_cell.*,
-        {{ clean_text('raw_cell.value_text') }} as cleaned_text,
+        raw_cell.submission_id,
+        raw_cell.sheet,
+        raw_cell.cell,
+        raw_cell.indicator_code,
+        raw_cell.sex,
+        raw_cell.value_text,
+        raw_cell.value_type,
+        repeated.submission_id is not null as is_repeated,
+        case
+            when raw_cell.value_type = 'number' then raw_cell.value_text
+            when raw_cell.value_type = 'text' then {{ clean_text('raw_cell.value_text') }}
+        end as cleaned_text,
         lower(regexp_replace({{ clean_text('raw_cell.reason_text') }}, ' ?\((M_[A-Z]{2}|C)\)$', '')) as reason_key
     from {{ source('raw', 'submission_cell') }} as raw_cell
+    inner join submissions on raw_cell.submission_id = submissions.submission_id
+    left join repeated
+        on
+            raw_cell.submission_id = repeated.submission_id
+            and raw_cell.indicator_code = repeated.indicator_code
+            and raw_cell.sex = repeated.sex
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -60,11 +91,11 @@ asked as (
         cells.sex,
         cells.value_text,
         cells.value_type,
+        cells.is_repeated,
         cells.cleaned_text,
         cells.reason_key,
         reasons.obs_status as given_status,
         reasons.status_reason as given_reason,
-        indicators.indicator_type,
         indicators.indicator_code is not null as is_known,
         cells.sex = 'T' or coalesce(indicators.is_sex_split, true) as is_sex_asked,
         case
@@ -75,7 +106,7 @@ asked as (
             when cells.cleaned_text ~ '^(…|[.]{2,})$' then 'no_data'
             when cells.cleaned_text ~ '^[хxХX]$' then 'not_meaningful'
         end as marker,
-        case when cells.value_type in ('number', 'text') then {{ number_text('cells.cleaned_text') }} end as number_text
+        {{ number_text('cells.cleaned_text') }} as number_text
     from submissions
     inner join cells on submissions.submission_id = cells.submission_id
     left join reasons on cells.reason_key = reasons.reason_text
@@ -86,6 +117,7 @@ asked as (
             and not indicators.is_derived
             and left(submissions.time_period, 4) >= indicators.valid_from::text
             and left(submissions.time_period, 4) <= coalesce(indicators.valid_to::text, '9999')
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -93,8 +125,9 @@ typed as (
 
     select
         *,
-        case when {{ is_castable('number_text') }} then number_text::numeric end as exact_value
+        case when {{ is_castable('number_text') }} then number_text::double precision end as exact_value
     from asked
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -130,6 +163,7 @@ judged as (
                 then 'CELL_OUT_OF_RANGE'
         end as typing_rule_id
     from typed
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -137,65 +171,63 @@ valued as (
 
     select
         *,
-        case when missing_status is null and typing_rule_id is null then exact_value::double precision end as read_value
+        case when missing_status is null and typing_rule_id is null then exact_value end as read_value
     from judged
 
 ),
 
-said as (
+-- A code that stands twice in a return may say two things. A blank says nothing that another line could contradict.
+contradicted as (
 
     select
-        *,
-        -- a blank says nothing that another line of the same code could contradict
-        case
-            when coalesce(missing_reason, '') != 'blank' then coalesce(read_value::text, typing_rule_id, missing_reason)
-        end as answer
+        valued.submission_id,
+        valued.indicator_code,
+        valued.sex
     from valued
-
-),
-
-compared as (
-
-    select
-        *,
-        answer is not null and min(answer) over same_code != max(answer) over same_code as is_contradicted
-    from said
-    window same_code as (partition by submission_id, indicator_code, sex)
+    where valued.is_repeated and coalesce(valued.missing_reason, '') != 'blank'
+    group by valued.submission_id, valued.indicator_code, valued.sex
+    having count(distinct coalesce(valued.read_value::text, valued.typing_rule_id, valued.missing_reason)) > 1
 
 ),
 
 final as (
 
     select
-        submission_id,
-        sheet,
-        cell,
-        collection_code,
-        municipality_code,
-        time_period,
-        indicator_code,
-        sex,
-        value_text,
-        value_type,
-        case when not is_contradicted then read_value end as obs_value,
+        valued.submission_id,
+        valued.sheet,
+        valued.cell,
+        valued.collection_code,
+        valued.municipality_code,
+        valued.time_period,
+        valued.indicator_code,
+        valued.sex,
+        valued.value_text,
+        valued.value_type,
+        case when contradicted.submission_id is null then valued.read_value end as obs_value,
         case
-            when typing_rule_id is not null or is_contradicted then 'M_Q'
-            else coalesce(missing_status, 'A')
+            when valued.typing_rule_id is not null or contradicted.submission_id is not null then 'M_Q'
+            else coalesce(valued.missing_status, 'A')
         end as obs_status,
         case
-            when typing_rule_id is not null or is_contradicted then 'rejected'
-            else missing_reason
+            when valued.typing_rule_id is not null or contradicted.submission_id is not null then 'rejected'
+            else valued.missing_reason
         end as status_reason,
         case
-            when typing_rule_id is not null then typing_rule_id
-            when is_contradicted then 'CELL_DUPLICATE_CODE'
-            when read_value < 0 and indicator_type in ('stock', 'flow') then 'CELL_NEGATIVE'
+            when valued.typing_rule_id is not null then valued.typing_rule_id
+            when contradicted.submission_id is not null then 'CELL_DUPLICATE_CODE'
         end as broken_rule_id,
-        load_id,
-        batch_no,
-        received_no,
-        is_sample
-    from compared
+        valued.is_repeated,
+        valued.load_id,
+        valued.batch_no,
+        valued.received_no,
+        valued.is_sample
+    from valued
+    left join contradicted
+        on
+            valued.submission_id = contradicted.submission_id
+            and valued.indicator_code = contradicted.indicator_code
+            and valued.sex = contradicted.sex
+            and coalesce(valued.missing_reason, '') != 'blank'
 
 )
 

@@ -19,8 +19,19 @@ keys as (
 
 ),
 
-final as (
+inputs as (
     {{ input_arrays(ref('stg_submissions__latest_cell'), 'keys') }}
+),
+
+final as (
+
+    select
+        municipality_code,
+        time_period,
+        v,
+        m
+    from inputs
+
 )
 
 select * from final

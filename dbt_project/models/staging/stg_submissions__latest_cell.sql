@@ -14,17 +14,38 @@
 
 with
 
-cells as (
-
-    select cell.*
-    from {{ ref('stg_submissions__cell') }} as cell
-    where {{ only_changed_keys('cell') }}
-
-),
-
 deliveries as (
 
     select * from {{ ref('stg_submissions__delivery') }}
+
+),
+
+counted as (
+
+    select
+        submission_id,
+        count(*) over (partition by collection_code, municipality_code, time_period) as delivery_count
+    from deliveries
+
+),
+
+contested as (
+
+    select distinct submission_id
+    from counted
+    where delivery_count > 1
+
+),
+
+-- Nearly every body sends one return with every code once: what it says stands. The rest has to be sorted out.
+cells as not materialized (
+
+    select
+        cell.*,
+        contested.submission_id is null and not cell.is_repeated as is_plain
+    from {{ ref('stg_submissions__cell') }} as cell
+    left join contested on cell.submission_id = contested.submission_id
+    where {{ only_changed_keys('cell') }}
 
 ),
 
@@ -38,6 +59,7 @@ answers as (
         ) as answer,
         coalesce(status_reason, '') = 'blank' as is_blank
     from cells
+    where not is_plain
     order by submission_id, indicator_code, sex, coalesce(status_reason, '') = 'blank', sheet, cell
 
 ),
@@ -128,6 +150,28 @@ final as (
         batch_no,
         is_sample
     from standing
+    union all
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        indicator_code,
+        sex,
+        value_text,
+        value_type,
+        obs_value,
+        obs_status,
+        status_reason,
+        broken_rule_id,
+        false as is_conflict,
+        submission_id,
+        sheet,
+        cell,
+        load_id,
+        batch_no,
+        is_sample
+    from cells
+    where is_plain
 
 )
 

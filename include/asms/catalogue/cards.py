@@ -45,13 +45,16 @@ class Deadline(_Entry):
 
 
 class Domain(_Entry):
-    """A chapter of a collection."""
+    """A chapter of a collection, with the numbers of indicators that its plan asks for; None where there is no plan."""
 
     domain_code: Text
     collection_code: Text
     name_uk: Text
     name_en: Text
     sort_order: int
+    submitted_count: int | None = None
+    split_count: int | None = None
+    derived_count: int | None = None
 
 
 class Card(_Entry):
@@ -108,7 +111,10 @@ class Card(_Entry):
 
 
 class Rule(_Entry):
-    """One line of ``quality.rule``. ``indicator_code`` says which card a rule with an expression is asked about."""
+    """One line of ``quality.rule``. ``indicator_code`` says which card a rule with an expression is asked about.
+
+    ``valid_from`` and ``valid_to`` are years, both included; None for no bound.
+    """
 
     rule_id: Text
     engine: Literal["reader", "sql", "gx", "dbt"]
@@ -121,6 +127,8 @@ class Rule(_Entry):
     owner: Text
     expression: Text | None = None
     indicator_code: Text | None = None
+    valid_from: int | None = None
+    valid_to: int | None = None
 
 
 @dataclass(frozen=True)

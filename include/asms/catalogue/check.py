@@ -6,13 +6,15 @@ from math import log10
 from typing import assert_never
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError
-from asms.catalogue.compile import compile_catalogue
+from asms.catalogue.compile import Compiled, compile_catalogue
 from asms.catalogue.expression_sql import LARGEST, SMALLEST
 from asms.catalogue.grammar import Call, Expression, Negation, Number, Operation, Reference, references
 from asms.catalogue.resolve import parse_formulas, resolve_formula
 from asms.catalogue.units import check_units, parse_unit
 
 _STRICTNESS = {"free": 0, "suppress_small": 1, "restricted": 2}
+REGISTER_CODE = "POP.001"
+"""The one indicator that ``register()`` may ask for: the population register's figure stands in the input arrays."""
 _WIDEST_EXPONENT = 290  # a double reaches 1e308; a wider formula could overflow, which PostgreSQL makes an error
 
 
@@ -23,7 +25,8 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
         problems += _card_problems(catalogue, card)
     try:
         if not problems:
-            compile_catalogue(catalogue)
+            compiled = compile_catalogue(catalogue)
+            problems += _register_problems(compiled)
             problems += _formula_problems(catalogue)
             problems += _unit_problems(catalogue)
     except CatalogueError as error:
@@ -87,6 +90,15 @@ def _formula_problems(catalogue: Catalogue) -> Iterator[str]:
                         f"card {code}: it is {card.conf_status}, but {source.indicator_code} in its formula is "
                         f"{source.conf_status}; a figure is at least as secret as what it is made of"
                     )
+
+
+def _register_problems(compiled: Compiled) -> Iterator[str]:
+    for rule in compiled.rules:
+        for place in (compiled.inputs[slot - 1] for slot in rule.slots):
+            if place.origin == "register" and place.indicator_code != REGISTER_CODE:
+                yield (
+                    f"rule {rule.rule_id}: the warehouse has a register of {REGISTER_CODE} only, not of {place.indicator_code}"
+                )
 
 
 def _unit_problems(catalogue: Catalogue) -> Iterator[str]:

@@ -26,6 +26,8 @@ class CompiledRule:
     check_sql: str
     found_sql: str
     expected_sql: str
+    rule_no: int
+    slots: list[int]
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,10 @@ def compile_catalogue(catalogue: Catalogue) -> Compiled:
             expression = resolve_formula(catalogue, formulas, code, sex)
             value, status = value_sql(sql, expression), status_sql(sql, expression)
             compiled_formulas.append(CompiledFormula(code, sex, value, status, order))
-    compiled_rules = [
-        compiled
-        for rule in catalogue.rules
-        if rule.engine == "sql" and rule.expression is not None
-        for compiled in _compile_rule(catalogue, formulas, rule, sql)
-    ]
+    compiled_rules: list[CompiledRule] = []
+    for rule in catalogue.rules:
+        if rule.engine == "sql" and rule.expression is not None:
+            compiled_rules += _compile_rule(catalogue, formulas, rule, sql, len(compiled_rules) + 1)
     return Compiled(tuple(slots), tuple(compiled_formulas), tuple(compiled_rules))
 
 
@@ -77,16 +77,17 @@ def _is_target(reference: Reference, code: str) -> bool:
 
 
 def _compile_rule(
-    catalogue: Catalogue, formulas: Mapping[str, Expression], rule: Rule, sql: ExpressionSql
+    catalogue: Catalogue, formulas: Mapping[str, Expression], rule: Rule, sql: ExpressionSql, first_no: int
 ) -> Iterator[CompiledRule]:
     owner = f"rule {rule.rule_id}"
     card = catalogue.by_code.get(rule.indicator_code or "")
     if card is None:
         raise CatalogueError(f"{owner}: a rule with an expression names its indicator_code, one of the catalogue")
     check = parse_check(rule.expression or "", owner)
-    for sex in _rule_sexes(rule, card, check):
+    for number, sex in enumerate(_rule_sexes(rule, card, check), first_no):
         sides = tuple(resolve(catalogue, formulas, side, sex, 0, owner) for side in check.sides)
         settled = Check(sides, check.comparisons, check.tolerance, check.choices)
         target = sql.slot(Reference(card.indicator_code, sex, 0))
         found, expected = found_and_expected(sql, settled, rule.expression or "")
-        yield CompiledRule(rule.rule_id, sex, target, check_sql(sql, settled), found, expected)
+        slots = sql.slots_of(*settled.sides)
+        yield CompiledRule(rule.rule_id, sex, target, check_sql(sql, settled), found, expected, number, slots)

@@ -1,20 +1,24 @@
 """Store the catalogue in the warehouse: ``catalogue.*`` is replaced as a whole, ``quality.rule`` is brought up to it."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 
 import psycopg
 
-from asms.catalogue.cards import Catalogue, CatalogueError, Collection, Deadline, Domain, Rule, content_hash
+from asms.catalogue.cards import Catalogue, CatalogueError, Deadline, Rule, content_hash
 from asms.catalogue.check import check_catalogue
 from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, compile_catalogue
 from asms.catalogue.expression_sql import Input
+from asms.catalogue.limits import CellLimit, cell_limits
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
 
 _STORE_LOCK = 0x41534D43
 _log = logging.getLogger(__name__)
 
+_COLLECTION_COLUMNS = ("collection_code", "name_uk", "name_en", "counts_for_completeness")
+_DOMAIN_COLUMNS = ("domain_code", "collection_code", "name_uk", "name_en", "sort_order")
 _INDICATOR_COLUMNS = (
     "indicator_code", "version", "collection_code", "domain_code", "name_uk", "name_en", "definition_uk", "unit_measure",
     "unit_mult", "decimals", "indicator_type", "is_derived", "is_sex_split", "aggregation", "formula", "conf_status",
@@ -23,17 +27,19 @@ _INDICATOR_COLUMNS = (
 
 _UPSERT_RULE = """
 insert into quality.rule (
-    rule_id, engine, level, severity, title_uk, title_en, remedy_uk, remedy_en, owner, expression, compiled_sql, is_active
+    rule_id, engine, level, severity, title_uk, title_en, remedy_uk, remedy_en, owner, expression, compiled_sql, valid_from,
+    valid_to, is_active
 )
 values (
     %(rule_id)s, %(engine)s, %(level)s, %(severity)s, %(title_uk)s, %(title_en)s, %(remedy_uk)s, %(remedy_en)s, %(owner)s,
-    %(expression)s, %(compiled_sql)s, true
+    %(expression)s, %(compiled_sql)s, %(valid_from)s, %(valid_to)s, true
 )
 on conflict (rule_id) do update set
     engine = excluded.engine, level = excluded.level, severity = excluded.severity,
     title_uk = excluded.title_uk, title_en = excluded.title_en,
     remedy_uk = excluded.remedy_uk, remedy_en = excluded.remedy_en,
-    owner = excluded.owner, expression = excluded.expression, compiled_sql = excluded.compiled_sql, is_active = true
+    owner = excluded.owner, expression = excluded.expression, compiled_sql = excluded.compiled_sql,
+    valid_from = excluded.valid_from, valid_to = excluded.valid_to, is_active = true
 """
 
 
@@ -58,7 +64,8 @@ def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion
     if problems:
         raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
     compiled = compile_catalogue(catalogue)
-    rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], asdict(compiled)])
+    limits = [asdict(limit) for limit in cell_limits(catalogue.indicators)]
+    rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], asdict(compiled), limits])
     version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
     with warehouse.connect("loader") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (_STORE_LOCK,))
@@ -80,27 +87,33 @@ def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion
 
 def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, compiled: Compiled) -> None:
     connection.execute(
-        "delete from catalogue.compiled_rule; delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
+        "delete from catalogue.cell_limit; delete from catalogue.compiled_rule;"
+        "delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
         "delete from catalogue.indicator; delete from catalogue.domain; delete from catalogue.deadline;"
         "delete from catalogue.collection; delete from catalogue.version"
     )
-    for table, kind, entries in (
-        ("collection", Collection, catalogue.collections),
-        ("deadline", Deadline, catalogue.deadlines),
-        ("domain", Domain, catalogue.domains),
+    for table, (columns, rows) in catalogue_rows(catalogue, compiled).items():
+        copy_rows(connection, f"catalogue.{table}", columns, rows)
+    deadlines = [tuple(deadline.model_dump().values()) for deadline in catalogue.deadlines]
+    copy_rows(connection, "catalogue.deadline", list(Deadline.model_fields), deadlines)
+
+
+def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[Sequence[str], list[Sequence[object]]]]:
+    """Columns and rows of the tables of schema ``catalogue``, each after those that it refers to."""
+    tables: dict[str, tuple[Sequence[str], list[Sequence[object]]]] = {}
+    for table, entries, columns in (
+        ("collection", catalogue.collections, _COLLECTION_COLUMNS),
+        ("domain", catalogue.domains, _DOMAIN_COLUMNS),
     ):
-        columns = list(kind.model_fields)
-        copy_rows(connection, f"catalogue.{table}", columns, [tuple(entry.model_dump().values()) for entry in entries])
-    copy_rows(
-        connection,
-        "catalogue.indicator",
-        _INDICATOR_COLUMNS,
-        [[getattr(card, column) for column in _INDICATOR_COLUMNS] for card in catalogue.indicators],
-    )
+        tables[table] = (columns, [[getattr(entry, column) for column in columns] for entry in entries])
+    cards = [[getattr(card, column) for column in _INDICATOR_COLUMNS] for card in catalogue.indicators]
+    tables["indicator"] = (_INDICATOR_COLUMNS, [*cards])
     inputs = [(slot, *astuple(place)) for slot, place in enumerate(compiled.inputs, 1)]
-    copy_rows(connection, "catalogue.formula_input", ["slot", *_names(Input)], inputs)
-    copy_rows(connection, "catalogue.compiled_formula", _names(CompiledFormula), map(astuple, compiled.formulas))
-    copy_rows(connection, "catalogue.compiled_rule", _names(CompiledRule), map(astuple, compiled.rules))
+    tables["formula_input"] = (["slot", *_names(Input)], [*inputs])
+    tables["compiled_formula"] = (_names(CompiledFormula), [astuple(formula) for formula in compiled.formulas])
+    tables["compiled_rule"] = (_names(CompiledRule), [astuple(rule) for rule in compiled.rules])
+    tables["cell_limit"] = (_names(CellLimit), [astuple(limit) for limit in cell_limits(catalogue.indicators)])
+    return tables
 
 
 def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], compiled: Compiled) -> None:
@@ -116,5 +129,5 @@ def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], com
     )
 
 
-def _names(kind: type[Input] | type[CompiledFormula] | type[CompiledRule]) -> list[str]:
+def _names(kind: type[Input | CompiledFormula | CompiledRule | CellLimit]) -> list[str]:
     return [field.name for field in fields(kind)]

@@ -226,6 +226,7 @@ def test_rule_files_that_appear_are_picked_up(folder: Path, catalogue: Catalogue
         ("TER.D01", {"formula": "POP.001 // TER.001"}, "card TER.D01: .* at character 10 of: POP.001 // TER.001"),
         ("TER.D01", {"formula": None}, "aggregation is 'recompute'"),
         ("TER.D01", {"source": "prefilled:katottg"}, "source is 'derived' exactly where there is a formula"),
+        ("WAT.001", {"checks": None, "source": "derived"}, "source is 'derived' exactly where"),
         ("SAF.D01", {"conf_status": "free"}, "card SAF.D01: it is free, but SAF.002 in its formula is restricted"),
         ("LAB.006", {"aggregation": "weighted:LAB.999"}, "its weight LAB.999"),
         ("TER.001", {"valid_to": 2001}, "valid_to 2001 is before"),
@@ -247,6 +248,16 @@ def test_a_rule_must_ask_about_its_own_card(catalogue: Catalogue) -> None:
     rules = tuple(stray if r is rule else r for r in catalogue.rules)
     assert check_catalogue(replace(catalogue, rules=rules)) == [
         "rule CHK.WST.001.PER_CAPITA: its expression does not ask about WST.002 of this period"
+    ]
+
+
+def test_only_the_population_can_be_held_against_the_register(catalogue: Catalogue) -> None:
+    """The arrays know no other register: another code would silently be held against the population."""
+    rule = next(rule for rule in catalogue.rules if rule.rule_id == "CHK.POP.001.REGISTER")
+    stray = rule.model_copy(update={"indicator_code": "POP.010", "expression": "POP.010[T] = register(POP.010) ± 20 %"})
+    rules = tuple(stray if r is rule else r for r in catalogue.rules)
+    assert check_catalogue(replace(catalogue, rules=rules)) == [
+        "rule CHK.POP.001.REGISTER: the warehouse has a register of POP.001 only, not of POP.010"
     ]
 
 

@@ -1,0 +1,55 @@
+"""What single cells are held against: limits from the cards, and from ``data/limits.yaml`` where a card does not say."""
+
+import importlib.resources
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from asms.catalogue.cards import Card, Sex
+
+
+@dataclass(frozen=True)
+class CellLimit:
+    """One line of ``catalogue.cell_limit``; None is asked by no rule."""
+
+    indicator_code: str
+    sex: Sex
+    is_whole: bool
+    low: float | None
+    high: float | None
+    year_share: float | None
+    year_floor: float | None
+    slip_factors: list[float] | None
+    slip_share: float | None
+
+
+def cell_limits(cards: Iterable[Card]) -> Iterator[CellLimit]:
+    """The limits of every cell that a return is asked for, in the order of the cards."""
+    data = yaml.safe_load(
+        importlib.resources.files("asms.catalogue").joinpath("data/limits.yaml").read_text(encoding="utf-8")
+    )
+    for card in cards:
+        for sex in () if card.is_derived else card.sexes:
+            # women and men change with the total: what is told of it need not be told three times
+            is_compared = sex == "T" and card.aggregation == "sum"
+            year = _year_limit(data["year"], card.unit_measure) if is_compared else {}
+            slip = data["slip"] if is_compared else {}
+            is_energy = card.unit_measure in slip.get("energy_units", ())
+            factors = slip.get("energy_factors" if is_energy else "factors")
+            yield CellLimit(
+                indicator_code=card.indicator_code,
+                sex=sex,
+                is_whole=card.decimals == 0 and card.indicator_type in ("stock", "flow", "attribute"),
+                low=card.min_value,
+                high=card.max_value,
+                year_share=year.get("share"),
+                year_floor=year.get("floor"),
+                slip_factors=factors and [float(factor) for factor in factors],
+                slip_share=slip.get("share"),
+            )
+
+
+def _year_limit(lines: list[dict[str, Any]], unit: str) -> dict[str, Any]:
+    return next(line for line in lines if unit in line.get("units", (unit,)))

@@ -1,0 +1,279 @@
+"""The rules on returns asked of one workbook, without a server: what ``asms check`` does.
+
+Stands beside ``asms.rebuild``, because it joins intake, catalogue and quality. The SQL is the warehouse's own: the dbt models
+that type cells and choose the answer in force, and the statements of ``asms.quality.rule_sql``, put into DuckDB's dialect by
+sqlglot. What one file cannot tell (a register, peers, last year without its file) comes out as "no data".
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asms.catalogue import Catalogue, CatalogueError, Rule, check_catalogue, load_catalogue
+from asms.catalogue.compile import Compiled, compile_catalogue
+from asms.catalogue.store import catalogue_rows
+from asms.intake.form_definition import load_forms
+from asms.intake.form_reading import MappedCell, read_return
+from asms.intake.problem import ProblemError
+from asms.paths import DBT_DIR
+from asms.quality.rule_sql import CompiledCheck, finding_statements, put_checks
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_SCHEMA = """
+create schema raw; create schema staging; create schema catalogue; create schema quality;
+create table raw.submission (submission_id text, file_name text);
+create table raw.submission_cell (
+    submission_id text, sheet text, cell text, indicator_code text, sex text, value_text text, value_type text, reason_text text
+);
+create table staging.stg_submissions__delivery (
+    delivery_id text, submission_id text, load_id text, collection_code text, municipality_code text, time_period text,
+    batch_no bigint, received_no bigint, is_sample boolean
+);
+create view staging.stg_submissions__return as
+select collection_code, municipality_code, time_period from staging.stg_submissions__delivery group by all;
+create table staging.missing_reason (reason_text text, obs_status text, status_reason text);
+create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);
+create table catalogue.collection (
+    collection_code text, name_uk text, name_en text, counts_for_completeness boolean
+);
+create table catalogue.domain (
+    domain_code text, collection_code text, name_uk text, name_en text, sort_order integer
+);
+create table catalogue.indicator (
+    indicator_code text, version integer, collection_code text, domain_code text, name_uk text, name_en text,
+    definition_uk text, unit_measure text, unit_mult integer, decimals integer, indicator_type text, is_derived boolean,
+    is_sex_split boolean, aggregation text, formula text, conf_status text, is_prefilled boolean, valid_from integer,
+    valid_to integer
+);
+create table catalogue.formula_input (
+    slot integer, origin text, indicator_code text, sex text, period_offset integer
+);
+create table catalogue.compiled_rule (
+    rule_id text, sex text, target_slot integer, check_sql text, found_sql text, expected_sql text, rule_no integer,
+    slots integer[]
+);
+create table catalogue.cell_limit (
+    indicator_code text, sex text, is_whole boolean, low double, high double, year_share double, year_floor double,
+    slip_factors double[], slip_share double
+);
+create view staging.stg_catalogue__indicator as select * from catalogue.indicator;
+create view staging.stg_catalogue__formula_input as
+select place.*, indicator.collection_code
+from catalogue.formula_input as place join catalogue.indicator as indicator using (indicator_code);
+create table quality.rule (rule_id text, valid_from integer, valid_to integer);
+"""
+
+_MODELS = ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input")
+_ONLY = "offline"
+
+
+@dataclass(frozen=True)
+class SentReturn:
+    """A return as the form reads it, to be asked; ``file_name`` is told in findings."""
+
+    file_name: str
+    collection_code: str
+    municipality_code: str
+    time_period: str
+    cells: Sequence[MappedCell]
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A rule that a workbook breaks, and where. ``expected`` is None where the title says it all."""
+
+    rule_id: str
+    severity: str
+    municipality_code: str
+    time_period: str
+    file_name: str | None
+    sheet: str | None
+    cell: str | None
+    indicator_code: str | None
+    sex: str | None
+    found: str | None
+    expected: str | None
+    title_uk: str
+    title_en: str
+    remedy_uk: str
+    remedy_en: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the rules say: the breaches, and how many targets of each rule came to which verdict."""
+
+    breaches: tuple[Breach, ...]
+    verdicts: Mapping[tuple[str, str], int]
+
+    @property
+    def is_clean(self) -> bool:
+        """No error and nothing fatal."""
+        return all(breach.severity not in ("fatal", "error") for breach in self.breaches)
+
+
+@dataclass(frozen=True)
+class _AsNamed:
+    """Offline no codifier is at hand: a body is what the workbook calls it."""
+
+    municipality_code: str | None
+    candidates: Sequence[Any] = ()
+
+
+def _take_as_named(text: str, *, region: str | None = None) -> _AsNamed:  # noqa: ARG001 - the reader passes it
+    return _AsNamed(text)
+
+
+def check_file(path: Path, last_year: Path | None = None) -> Checked:
+    """Ask the rules of the workbook at ``path``, with the year before from ``last_year``; reads no setting, starts nothing.
+
+    Raises:
+        OSError, ProblemError: a file cannot be read as a return; ProblemError says the rule and the place.
+        CatalogueError: the catalogue of this installation is not sound.
+    """
+    sent = [*_read(path)]
+    problems = [problem for _, found in sent for problem in found]
+    body = sent[0][0].municipality_code
+    if last_year:
+        for before, _ in _read(last_year):
+            sent.append(
+                (SentReturn(before.file_name, before.collection_code, body, before.time_period, before.cells), ())
+            )
+    catalogue = load_catalogue()
+    checked = check_returns(catalogue, [each for each, _ in sent])
+    rules = {rule.rule_id: rule for rule in catalogue.rules}
+    told = [_problem_breach(rules[problem.rule_id], sent[0][0], problem) for problem in problems]
+    own = [breach for breach in checked.breaches if breach.time_period == sent[0][0].time_period]
+    return Checked((*told, *own), checked.verdicts)
+
+
+def _read(path: Path) -> Iterable[tuple[SentReturn, tuple[ProblemError, ...]]]:
+    found = read_return(path.read_bytes(), path.name, load_forms(), _take_as_named)
+    form = found.form
+    yield (
+        SentReturn(path.name, form.collection_code, found.municipality_code, found.time_period, found.cells),
+        found.problems,
+    )
+
+
+def _problem_breach(rule: Rule, sent: SentReturn, problem: ProblemError) -> Breach:
+    return Breach(
+        rule.rule_id, rule.severity, sent.municipality_code, sent.time_period, sent.file_name, problem.sheet, problem.cell,
+        None, None, problem.value_found, None, problem.message_uk, problem.message_en, rule.remedy_uk, rule.remedy_en,
+    )  # fmt: skip
+
+
+def check_returns(catalogue: Catalogue, sent: Sequence[SentReturn]) -> Checked:
+    """Ask the rules of ``catalogue`` of returns, each the only one of its body and year. Raises CatalogueError."""
+    import duckdb
+
+    if problems := check_catalogue(catalogue):
+        raise CatalogueError("the catalogue is not sound: " + "; ".join(problems))
+    compiled = compile_catalogue(catalogue)
+    with duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"}) as connection:
+        connection.execute(_SCHEMA)
+        _fill(connection, catalogue, compiled, sent)
+        for model in _MODELS:
+            connection.execute(f"create table staging.{model} as {_in_duckdb(render_model(model))}")
+        checks = [CompiledCheck(r.check_sql, r.found_sql, r.expected_sql, r.slots) for r in compiled.rules]
+        for statement in finding_statements(has_checks=bool(checks), is_full=True, is_alone=True):
+            connection.execute(put_checks(_in_duckdb(statement), checks))
+        return _collect(connection, catalogue)
+
+
+def render_model(name: str) -> str:
+    """The SQL of a staging model, as dbt would write it for a full build."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - this makes SQL, not HTML
+    environment.globals.update(
+        config=lambda **_: "",
+        ref=lambda table: f"staging.{table}",
+        source=lambda schema, table: f"{schema}.{table}",
+        only_changed_keys=lambda *_: "true",
+    )
+    for file in ("typing.sql", "cell_key.sql", "input_arrays.sql"):
+        macros = environment.from_string((DBT_DIR / "macros" / file).read_text(encoding="utf-8"))
+        environment.globals.update({k: v for k, v in vars(macros.module).items() if not k.startswith("_")})
+    model = DBT_DIR / "models" / "staging" / f"{name}.sql"
+    return environment.from_string(model.read_text(encoding="utf-8")).render()
+
+
+@lru_cache(maxsize=64)
+def _in_duckdb(statement: str) -> str:
+    from sqlglot import transpile
+
+    return str(transpile(statement, read="postgres", write="duckdb")[0])
+
+
+def _fill(
+    connection: "DuckDBPyConnection", catalogue: Catalogue, compiled: Compiled, sent: Sequence[SentReturn]
+) -> None:
+    for table, (_, rows) in catalogue_rows(catalogue, compiled).items():
+        if table != "compiled_formula":
+            _insert(connection, f"catalogue.{table}", rows)
+    _insert(connection, "quality.rule", [(rule.rule_id, rule.valid_from, rule.valid_to) for rule in catalogue.rules])
+    with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as file:
+        _insert(connection, "staging.missing_reason", [tuple(row) for row in csv.reader(file)][1:])
+    for number, each in enumerate(sent, 1):
+        key = f"{_ONLY} {number}"
+        _insert(connection, "raw.submission", [(key, each.file_name)])
+        delivery = (key, key, key, each.collection_code, each.municipality_code, each.time_period, 1, number, False)
+        _insert(connection, "staging.stg_submissions__delivery", [delivery])
+    _insert(
+        connection,
+        "raw.submission_cell",
+        [
+            (f"{_ONLY} {number}", cell.sheet, cell.cell, cell.indicator_code, cell.sex, cell.value.text, cell.value.type,
+             cell.reason_text)
+            for number, each in enumerate(sent, 1)
+            for cell in each.cells
+        ],
+    )  # fmt: skip
+
+
+def _insert(connection: "DuckDBPyConnection", table: str, rows: Sequence[Sequence[object]]) -> None:
+    """Insert through Arrow: row by row DuckDB takes a hundred times as long."""
+    if not rows:
+        return
+    import pyarrow as pa
+
+    names = [str(row[0]) for row in connection.execute(f"describe {table}").fetchall()]
+    columns = [pa.array(column) for column in zip(*rows, strict=True)]
+    connection.register("given", pa.Table.from_arrays(columns, names=names))
+    connection.execute(f"insert into {table} select * from given")  # noqa: S608 - names of our own tables
+    connection.unregister("given")
+
+
+def _collect(connection: "DuckDBPyConnection", catalogue: Catalogue) -> Checked:
+    rules = {rule.rule_id: rule for rule in catalogue.rules}
+    found = connection.execute(
+        "select rule_id, municipality_code, time_period, file_name, sheet, cell, indicator_code, sex, value_found, "
+        "value_expected from found_now order by all"
+    ).fetchall()
+    breaches = [_breach(rules[str(row[0])], row) for row in found]
+    counts = connection.execute("select rule_id, verdict, sum(target_count) from verdict_now group by all").fetchall()
+    return Checked(tuple(breaches), {(str(rule), str(verdict)): int(count) for rule, verdict, count in counts})
+
+
+def _breach(rule: Rule, row: Sequence[Any]) -> Breach:
+    _, body, period, file_name, sheet, cell, code, sex, found, expected = row
+    return Breach(
+        rule.rule_id, rule.severity, body, period, file_name, sheet, cell, code, sex, found, expected, rule.title_uk,
+        rule.title_en, rule.remedy_uk, rule.remedy_en,
+    )  # fmt: skip
+
+
+def as_json(checked: Checked) -> str:
+    """Breaches and counts as JSON text."""
+    breaches = [dict(zip(Breach.__dataclass_fields__, astuple(breach), strict=True)) for breach in checked.breaches]
+    verdicts: dict[str, dict[str, int]] = {}
+    for (rule_id, verdict), count in sorted(checked.verdicts.items()):
+        verdicts.setdefault(rule_id, {})[verdict] = count
+    return json.dumps({"breaches": breaches, "verdicts": verdicts}, ensure_ascii=False, indent=1)

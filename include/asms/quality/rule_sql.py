@@ -1,0 +1,383 @@
+"""The rules on returns as SQL: statements that read the staging layer and leave two temporary tables.
+
+``found_now`` has one row per target that breaks a rule, ``verdict_now`` counts the verdicts of each rule. The warehouse runs
+these statements, and so does ``asms check`` on one workbook (DuckDB, by way of sqlglot), so they keep to what both can do.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CompiledCheck:
+    """A line of ``catalogue.compiled_rule``, in the order of ``rule_no``."""
+
+    check_sql: str
+    found_sql: str
+    expected_sql: str
+    slots: Sequence[int]
+
+
+CREATE_FOUND = """
+create temporary table found_now (
+    rule_id text, load_id text, submission_id text, collection_code text, municipality_code text, time_period text,
+    indicator_code text, sex text, file_name text, sheet text, cell text, value_found text, value_expected text
+)
+"""
+
+CREATE_VERDICTS = "create temporary table verdict_now (rule_id text, verdict text, target_count bigint)"
+
+# Whether the build redoes the body and year of {alias}.
+_REDONE = """
+exists (
+    select 1
+    from ops.changed_key
+    where
+        changed_key.municipality_code = {alias}.municipality_code
+        and changed_key.time_period = left({alias}.time_period, 4)
+)
+"""
+
+# Whether the year after that of `earlier` is redone. The year is computed from the key, so that an index finds the rows.
+_NEXT_REDONE = """
+(earlier.municipality_code, earlier.time_period) in (
+    select changed_key.municipality_code, cast(cast(changed_key.time_period as integer) - 1 as varchar)
+    from ops.changed_key
+)
+"""
+
+# A cell counts when its return holds the answer in force. Where two lines of a return give one code different values, both
+# are told. A value may be as long as a cell of Excel, so it is cut.
+_FIND_TYPING = """
+insert into found_now
+select
+    typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
+    typed.time_period, typed.indicator_code, typed.sex, submission.file_name, typed.sheet, typed.cell,
+    left(typed.value_text, 500), null
+from staging.stg_submissions__cell as typed
+inner join staging.stg_submissions__latest_cell as in_force
+    on
+        in_force.submission_id = typed.submission_id
+        and in_force.collection_code = typed.collection_code
+        and in_force.municipality_code = typed.municipality_code
+        and in_force.time_period = typed.time_period
+        and in_force.indicator_code = typed.indicator_code
+        and in_force.sex = typed.sex
+inner join raw.submission as submission on typed.submission_id = submission.submission_id
+where
+    typed.broken_rule_id is not null
+    and in_force.status_reason is distinct from 'conflict'
+    and {in_force}
+"""
+
+# All files of the newest batch that answer the cell are named, with what each says.
+_FIND_CONFLICTS = """
+insert into found_now
+select
+    'RETURN_CONFLICT', null, null, in_force.collection_code, in_force.municipality_code, in_force.time_period,
+    in_force.indicator_code, in_force.sex, said.file_names, said.sheet, said.cell, said.answers, null
+from staging.stg_submissions__latest_cell as in_force
+cross join lateral (
+    select
+        string_agg(distinct delivery.path, ', ' order by delivery.path) as file_names,
+        (array_agg(typed.sheet order by delivery.path, typed.sheet, typed.cell))[1] as sheet,
+        (array_agg(typed.cell order by delivery.path, typed.sheet, typed.cell))[1] as cell,
+        string_agg(
+            distinct concat(delivery.path, ': ', coalesce(left(typed.value_text, 200), '∅')), '; '
+            order by concat(delivery.path, ': ', coalesce(left(typed.value_text, 200), '∅'))
+        ) as answers,
+        delivery.batch_no
+    from staging.stg_submissions__cell as typed
+    inner join raw.submission_delivery on typed.submission_id = submission_delivery.submission_id
+    inner join raw.delivery on submission_delivery.delivery_id = delivery.delivery_id
+    where
+        typed.collection_code = in_force.collection_code
+        and typed.municipality_code = in_force.municipality_code
+        and typed.time_period = in_force.time_period
+        and typed.indicator_code = in_force.indicator_code
+        and typed.sex = in_force.sex
+    group by delivery.batch_no
+    order by delivery.batch_no desc
+    limit 1
+) as said
+where in_force.is_conflict and {in_force}
+"""
+
+# Every cell that is asked, beside its limits and last year's value. A verdict is null where the rule has nothing to ask.
+_JUDGE_CELLS = """
+create temporary table judged as
+select
+    *,
+    case
+        when not is_whole then null
+        when obs_value is null then missing
+        when obs_value = round(obs_value) then 'pass'
+        else 'fail'
+    end as whole_verdict,
+    case
+        when low is null or low < 0 then null
+        when obs_value is null then missing
+        when obs_value >= 0 then 'pass'
+        else 'fail'
+    end as sign_verdict,
+    case
+        when low is null and high is null then null
+        when obs_value is null then missing
+        when obs_value < low and (obs_value >= 0 or low < 0) then 'fail'
+        when obs_value > high then 'fail'
+        else 'pass'
+    end as bounds_verdict,
+    case
+        when slip_low is null then null
+        when obs_value is null then missing
+        when year_before is null then 'no_data'
+        when is_slip then 'fail'
+        else 'pass'
+    end as slip_verdict,
+    case
+        when year_share is null then null
+        when obs_value is null then missing
+        when year_before is null then 'no_data'
+        when year_before = 0 or is_slip then 'not_applicable'
+        when abs(obs_value - year_before) <= year_room then 'pass'
+        else 'fail'
+    end as year_verdict
+from (
+    select
+        cell.collection_code,
+        cell.municipality_code,
+        cell.time_period,
+        cell.indicator_code,
+        cell.sex,
+        cell.load_id,
+        cell.submission_id,
+        cell.sheet,
+        cell.cell,
+        cell.obs_value,
+        coalesce(cell.obs_status = 'M_NR' and cell.status_reason = 'blank', false) as is_blank,
+        case cell.obs_status when 'M_NA' then 'not_applicable' when 'M_ND' then 'not_due' else 'no_data' end as missing,
+        cell_limit.is_whole,
+        cell_limit.low,
+        cell_limit.high,
+        cell_limit.year_share,
+        before.obs_value as year_before,
+        cell_limit.slip_factors[1] as slip_low,
+        greatest(cell_limit.year_share * abs(before.obs_value), cell_limit.year_floor) as year_room,
+        coalesce(
+            before.obs_value != 0
+            and abs(cell.obs_value - before.obs_value) > cell_limit.year_floor
+            and (
+                abs(cell.obs_value / nullif(before.obs_value, 0) / cell_limit.slip_factors[1] - 1) <= slip_share
+                or abs(cell.obs_value / nullif(before.obs_value, 0) / cell_limit.slip_factors[2] - 1) <= slip_share
+                or abs(cell.obs_value / nullif(before.obs_value, 0) / cell_limit.slip_factors[3] - 1) <= slip_share
+                or abs(cell.obs_value / nullif(before.obs_value, 0) / cell_limit.slip_factors[4] - 1) <= slip_share
+            ),
+            false
+        ) as is_slip
+    from staging.stg_submissions__latest_cell as cell
+    inner join catalogue.cell_limit as cell_limit
+        on cell.indicator_code = cell_limit.indicator_code and cell.sex = cell_limit.sex
+    left join (
+        -- `offset 0`: first the few bodies and years that are asked about, then the join
+        select
+            earlier.collection_code,
+            earlier.municipality_code,
+            earlier.indicator_code,
+            earlier.sex,
+            earlier.obs_value,
+            cast(cast(earlier.time_period as integer) + 1 as varchar) as next_period
+        from staging.stg_submissions__latest_cell as earlier
+        where earlier.obs_value is not null and length(earlier.time_period) = 4 and {earlier}
+        offset 0
+    ) as before
+        on
+            cell_limit.year_share is not null
+            and cell.collection_code = before.collection_code
+            and cell.municipality_code = before.municipality_code
+            and cell.time_period = before.next_period
+            and cell.indicator_code = before.indicator_code
+            and cell.sex = before.sex
+    where {cell}
+) as compared
+"""
+
+# A value is told as people write it, without zeros at its end.
+_AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
+
+_CELL_RULES = {
+    "CELL_NOT_WHOLE": ("whole_verdict", "null"),
+    "CELL_NEGATIVE": ("sign_verdict", "null"),
+    "CELL_OUT_OF_BOUNDS": (
+        "bounds_verdict",
+        f"coalesce({_AS_TEXT.format('low')}, '') || ' … ' || coalesce({_AS_TEXT.format('high')}, '')",
+    ),
+    "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {_AS_TEXT.format('year_before')}"),
+    "YEAR_JUMP": (
+        "year_verdict",
+        f"{_AS_TEXT.format('(year_before - year_room)')} || ' … ' || {_AS_TEXT.format('(year_before + year_room)')}",
+    ),
+}
+"""By rule id: its column in ``judged``, and what was expected."""
+
+NAMED_RULES = [*_CELL_RULES]
+"""Rules whose titles speak of any indicator, so that a message must name the one."""
+
+_FIND_CELLS = """
+insert into found_now
+select
+    '{rule_id}', judged.load_id, judged.submission_id, judged.collection_code, judged.municipality_code, judged.time_period,
+    judged.indicator_code, judged.sex, submission.file_name, judged.sheet, judged.cell, {found}, {expected}
+from judged
+inner join raw.submission as submission on judged.submission_id = submission.submission_id
+where judged.{verdict} = 'fail'
+"""
+
+_COUNT_CELLS = """
+insert into verdict_now
+select '{rule_id}', {verdict}, count(*) from judged where {verdict} is not null group by {verdict}
+"""
+
+_DOMAIN_ANSWERS = """
+create temporary table domain_answer as
+select
+    judged.collection_code, judged.municipality_code, judged.time_period, indicator.domain_code,
+    max(judged.load_id) as load_id, max(judged.submission_id) as submission_id, min(judged.sheet) as sheet,
+    count(*) as asked_count,
+    count(*) filter (where not judged.is_blank) as answered_count
+from judged
+inner join catalogue.indicator as indicator on judged.indicator_code = indicator.indicator_code
+group by judged.collection_code, judged.municipality_code, judged.time_period, indicator.domain_code
+"""
+
+_FIND_EMPTY_DOMAINS = """
+insert into found_now
+select
+    'DOMAIN_NO_ANSWER', domain_answer.load_id, domain_answer.submission_id, domain_answer.collection_code,
+    domain_answer.municipality_code, domain_answer.time_period, null, null, submission.file_name, domain_answer.sheet, null,
+    domain_answer.domain_code || ': 0 / ' || cast(domain_answer.asked_count as varchar), null
+from domain_answer
+inner join raw.submission as submission on domain_answer.submission_id = submission.submission_id
+where domain_answer.answered_count = 0
+"""
+
+_COUNT_DOMAINS = """
+insert into verdict_now
+select 'DOMAIN_NO_ANSWER', case when answered_count = 0 then 'fail' else 'pass' end, count(*) from domain_answer group by 2
+"""
+
+# All checks of a body and year in one row; verdicts by number (see _COUNT_CHECKS), since numbers are found fast in an array. The
+# arrays are copied, so that they are unpacked once and not for every reference; the texts are made only where a check fails.
+_ASK_CHECKS = """
+create temporary table asked as
+select
+    input.municipality_code,
+    input.time_period,
+    __verdicts__ as verdicts,
+    __told__ as told
+from (
+    select
+        stored.municipality_code,
+        stored.time_period,
+        array_cat(stored.v, stored.v[1:0]) as v,
+        array_cat(stored.m, stored.m[1:0]) as m
+    from staging.stg_submissions__input as stored
+    where {stored}
+    offset 0
+) as input
+"""
+
+_IN_FORCE = """
+    coalesce(cast(left(asked.time_period, 4) as integer) >= rule.valid_from, true)
+    and coalesce(cast(left(asked.time_period, 4) as integer) <= rule.valid_to, true)
+"""
+
+_FIND_BROKEN = f"""
+insert into found_now
+select
+    compiled.rule_id, in_force.load_id, in_force.submission_id, indicator.collection_code, asked.municipality_code,
+    asked.time_period, place.indicator_code, compiled.sex, submission.file_name, in_force.sheet, in_force.cell,
+    split_part(asked.told[compiled.rule_no], chr(31), 1), split_part(asked.told[compiled.rule_no], chr(31), 2)
+from asked
+cross join catalogue.compiled_rule as compiled
+inner join quality.rule as rule on compiled.rule_id = rule.rule_id
+inner join catalogue.formula_input as place on compiled.target_slot = place.slot
+inner join catalogue.indicator as indicator on place.indicator_code = indicator.indicator_code
+left join staging.stg_submissions__latest_cell as in_force
+    on
+        asked.municipality_code = in_force.municipality_code
+        and asked.time_period = in_force.time_period
+        and place.indicator_code = in_force.indicator_code
+        and place.sex = in_force.sex
+        and indicator.collection_code = in_force.collection_code
+left join raw.submission as submission on in_force.submission_id = submission.submission_id
+where asked.verdicts[compiled.rule_no] = 2 and {_IN_FORCE}
+"""  # noqa: S608 - both parts are constants
+
+_COUNT_CHECKS = f"""
+insert into verdict_now
+select
+    rule_id, case verdict_no when 1 then 'pass' when 2 then 'fail' when 3 then 'no_data' when 4 then 'not_due' else 'not_applicable' end,
+    count(*)
+from (
+    select
+        compiled.rule_id,
+        case when {_IN_FORCE} then asked.verdicts[compiled.rule_no] else 5 end as verdict_no
+    from asked
+    cross join catalogue.compiled_rule as compiled
+    inner join quality.rule as rule on compiled.rule_id = rule.rule_id
+) as answered
+group by rule_id, verdict_no
+"""  # noqa: S608 - both parts are constants
+
+
+def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = False) -> Iterator[str]:
+    """The statements in their order; one has marks for ``put_checks``.
+
+    ``is_full`` asks about every body and year, not only those of ``ops.changed_key``. ``is_alone``: one return is all there is,
+    so nothing can contradict it.
+    """
+    yield CREATE_FOUND
+    yield CREATE_VERDICTS
+    yield _scoped(_FIND_TYPING, "in_force", is_full=is_full)
+    if not is_alone:
+        yield _scoped(_FIND_CONFLICTS, "in_force", is_full=is_full)
+    earlier = "true" if is_full else _NEXT_REDONE
+    yield _JUDGE_CELLS.format(cell=redone("cell", is_full=is_full), earlier=earlier)
+    for rule_id, (verdict, expected) in _CELL_RULES.items():
+        found = _AS_TEXT.format("obs_value")
+        yield _FIND_CELLS.format(rule_id=rule_id, verdict=verdict, found=found, expected=expected)
+        yield _COUNT_CELLS.format(rule_id=rule_id, verdict=verdict)
+    yield _DOMAIN_ANSWERS
+    yield _FIND_EMPTY_DOMAINS
+    yield _COUNT_DOMAINS
+    if has_checks:
+        yield _scoped(_ASK_CHECKS, "stored", is_full=is_full)
+        yield _FIND_BROKEN
+        yield _COUNT_CHECKS
+
+
+def redone(alias: str, *, is_full: bool) -> str:
+    """Condition: the build redoes the body and year of ``alias``."""
+    return "true" if is_full else _REDONE.format(alias=alias)
+
+
+def put_checks(statement: str, checks: Sequence[CompiledCheck]) -> str:
+    """Put the compiled checks where ``statement`` has their marks. Their SQL is the catalogue's own, made from a grammar."""
+    verdicts = ",\n".join(_verdict(check) for check in checks)
+    told = ",\n".join(
+        f"case when ({check.check_sql}) is false then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
+        for check in checks
+    )
+    return statement.replace("__verdicts__", f"array[{verdicts}]").replace("__told__", f"array[{told}]")
+
+
+def _verdict(check: CompiledCheck) -> str:
+    reasons = ", ".join(f"m[{slot}]" for slot in check.slots)
+    return (
+        f"case ({check.check_sql}) when true then 1 when false then 2 else case"
+        f" when 1 in ({reasons}) then 5 when 2 in ({reasons}) then 4 else 3 end end"
+    )
+
+
+def _scoped(statement: str, alias: str, *, is_full: bool) -> str:
+    return statement.format(**{alias: redone(alias, is_full=is_full)})

@@ -1,0 +1,190 @@
+"""Offline verdicts are the warehouse's: the same SQL over the same generated returns, in DuckDB and in PostgreSQL."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import hypothesis
+import psycopg
+import pytest
+from hypothesis import strategies as st
+
+from asms.catalogue import Catalogue, load_catalogue, store_catalogue
+from asms.intake.form_reading import MappedCell
+from asms.intake.workbook import CellValue, ValueType
+from asms.offline import Breach, SentReturn, check_returns, render_model
+from asms.quality.rule_sql import CompiledCheck, finding_statements, put_checks
+from asms.warehouse.connection import Warehouse
+
+BODIES_A_BATCH = 250
+BATCHES = 4
+SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "missing_reason.csv"
+BLANKS = " \u00a0\u2009\u202f\t\u2007"
+
+_plain = st.one_of(st.integers(-5, 60000), st.floats(-10, 1e6).map(lambda value: round(value, 3)), st.just(-0.0))
+_as_typed = st.tuples(_plain, st.sampled_from(["", " ", "\u00a0", "\n"]), st.booleans()).map(
+    lambda parts: parts[1] + str(parts[0]).replace(".", "," if parts[2] else ".") + parts[1]
+)
+_grouped = st.integers(1000, 9_999_999).map(lambda value: f"{value:,}".replace(",", "\u202f"))
+_odd = st.sampled_from(
+    ["–", "-", "…", "...", "х", "X", "", " ", "сто", "12,5 тис. грн", "45%", "1e400", "1e-400", "1e999999", "9" * 70, "1 23",
+     "1.234,5", "+7", "−5", "1e15", "1000000000000001", "1e-16", ".5", "5.", "Infinity", "nan", "0e0", "\u2028", "1\u00852"]
+)  # fmt: skip
+_texts = st.one_of(_as_typed, _grouped, _odd, st.text(alphabet="0123456789.,eE+- хгрн%" + BLANKS, max_size=8))
+_types: tuple[ValueType, ...] = ("error", "date", "boolean", "formula_without_value")
+_values = st.one_of(
+    _plain.map(lambda value: CellValue(str(value), "number")),
+    _texts.map(lambda text: CellValue(text, "text")),
+    st.just(CellValue(None, "empty")),
+    st.sampled_from(_types).map(lambda kind: CellValue("#N/A", kind)),
+)
+_reasons = st.one_of(
+    st.none(),
+    st.none(),
+    st.sampled_from(["не збирається (M_NC)", " Ще не настав  строк", "конфіденційно", "бо так", "M_NA"]),
+)
+
+
+def _cells(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """What returns may answer: cells that many rules speak of, a cell that is not asked, a code of no catalogue."""
+    asked = [(c.indicator_code, sex) for c in catalogue.indicators if not c.is_derived for sex in c.sexes]
+    return [*asked, ("TER.001", "F"), ("ZZZ.999", "T"), ("TER.D01", "T")]
+
+
+def _returns(catalogue: Catalogue) -> st.SearchStrategy[list[MappedCell]]:
+    places = _cells(catalogue)
+    answer = st.tuples(st.sampled_from(places), _values, _reasons)
+    return st.lists(answer, min_size=1, max_size=40).map(
+        lambda answers: [
+            MappedCell(code.partition(".")[0], f"D{row}", code, code, sex, value, reason, None)
+            for row, ((code, sex), value, reason) in enumerate(answers, 5)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+def _ask_warehouse(
+    warehouse: Warehouse, sent: Sequence[SentReturn]
+) -> tuple[list[tuple[object, ...]], dict[tuple[str, str], int]]:
+    """What the statements find in PostgreSQL; nothing of it stays."""
+    with warehouse.connect("admin") as connection:
+        _fill(connection, sent)
+        connection.execute("create view staging.stg_catalogue__indicator as select * from catalogue.indicator")
+        connection.execute(
+            "create view staging.stg_catalogue__formula_input as select place.*, indicator.collection_code"
+            " from catalogue.formula_input as place inner join catalogue.indicator using (indicator_code)"
+        )
+        connection.execute(
+            "create view staging.stg_submissions__return as select distinct collection_code, municipality_code, time_period"
+            " from staging.stg_submissions__delivery"
+        )
+        for model in ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input"):
+            connection.execute(f"create table staging.{model} as {render_model(model)}".encode())
+        rows = connection.execute(
+            "select check_sql, found_sql, expected_sql, slots from catalogue.compiled_rule order by rule_no"
+        ).fetchall()
+        checks = [CompiledCheck(*row) for row in rows]
+        for statement in finding_statements(has_checks=True, is_full=True, is_alone=True):
+            connection.execute(put_checks(statement, checks).encode())
+        found = connection.execute(
+            "select rule_id, municipality_code, time_period, sheet, cell, indicator_code, sex, value_found, value_expected"
+            " from found_now"
+        ).fetchall()
+        counts = connection.execute(
+            "select rule_id, verdict, sum(target_count) from verdict_now group by 1, 2"
+        ).fetchall()
+        connection.rollback()
+    return found, {(rule, verdict): int(count) for rule, verdict, count in counts}
+
+
+def _fill(connection: psycopg.Connection, sent: Sequence[SentReturn]) -> None:
+    connection.execute(
+        "create table staging.stg_submissions__delivery (delivery_id text, submission_id text, load_id text,"
+        " collection_code text, municipality_code text, time_period text, batch_no bigint, received_no bigint,"
+        " is_sample boolean);"
+        "create table staging.missing_reason (reason_text text, obs_status text, status_reason text);"
+        "create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);"
+        "alter table raw.submission_cell drop constraint submission_cell_submission_id_fkey;"
+        "alter table raw.submission drop constraint submission_load_id_fkey"
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into staging.missing_reason values (%s, %s, %s)",
+            [line.split(",") for line in SEED.read_text(encoding="utf-8").splitlines()[1:]],
+        )
+        cursor.executemany(
+            "insert into raw.submission values (%s, '', '', %s, '', '', %s, %s, '', %s, 0)",
+            [(f"s{n}", e.file_name, e.collection_code, e.municipality_code, e.time_period) for n, e in enumerate(sent)],
+        )
+        cursor.executemany(
+            "insert into staging.stg_submissions__delivery values (%s, %s, '', %s, %s, %s, 1, %s, false)",
+            [(f"s{n}", f"s{n}", e.collection_code, e.municipality_code, e.time_period, n) for n, e in enumerate(sent)],
+        )
+        with cursor.copy(
+            "copy raw.submission_cell (submission_id, sheet, cell, indicator_code, code_text, sex, value_text, value_type,"
+            " reason_text) from stdin"
+        ) as copy:
+            for number, each in enumerate(sent):
+                for c in each.cells:
+                    copy.write_row(
+                        (f"s{number}", c.sheet, c.cell, c.indicator_code, c.code_text, c.sex, c.value.text, c.value.type,
+                         c.reason_text)
+                    )  # fmt: skip
+
+
+def _key(breach: Breach) -> tuple[object, ...]:
+    return (
+        breach.rule_id, breach.municipality_code, breach.time_period, breach.sheet, breach.cell, breach.indicator_code, breach.sex,
+        breach.found, breach.expected,
+    )  # fmt: skip
+
+
+@pytest.mark.timeout(1200)
+def test_a_thousand_returns_get_the_same_verdicts_on_both_engines(warehouse: Warehouse, catalogue: Catalogue) -> None:
+    """Each of 1,000 bodies has a year and, every second one, the year before it."""
+    store_catalogue(warehouse, catalogue)
+
+    @hypothesis.settings(
+        max_examples=BATCHES,
+        deadline=None,
+        derandomize=True,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(st.randoms(use_true_random=False))
+    def compare(random: object) -> None:
+        seed = random.randrange(1 << 30)  # type: ignore[attr-defined]
+        sent = _generate(catalogue, seed)
+        offline = check_returns(catalogue, sent)
+        found, verdicts = _ask_warehouse(warehouse, sent)
+        assert sorted(map(_key, offline.breaches), key=repr) == sorted(found, key=repr)
+        assert offline.verdicts == verdicts
+        assert {"pass", "fail", "no_data", "not_applicable"} <= {verdict for _, verdict in verdicts}
+
+    compare()
+
+
+def _generate(catalogue: Catalogue, seed: int) -> list[SentReturn]:
+    """Draw a batch of returns; hypothesis itself may not draw so much at once."""
+    drawn: list[list[MappedCell]] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=BODIES_A_BATCH * 3 // 2,
+        database=None,
+        deadline=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(_returns(catalogue))
+    def draw(cells: list[MappedCell]) -> None:
+        drawn.append(cells)
+
+    draw()
+    return [
+        SentReturn(f"{n}.xlsx", "ASMS", f"UA{n // 3 * 2 + n % 3 // 2}", "2023" if n % 3 == 1 else "2024", cells)
+        for n, cells in enumerate(drawn)
+    ]

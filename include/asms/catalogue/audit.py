@@ -59,8 +59,6 @@ def _gaps(card: Card) -> Iterator[str]:
         yield f"{name}: a ratio names its denominator"
     if not card.definition_uk.endswith("."):
         yield f"{name}: its definition is no full sentence"
-    if card.indicator_type in ("stock", "flow") and card.aggregation == "none":
-        yield f"{name}: a stock or flow says how it adds up"
 
 
 def _misspelt(catalogue: Catalogue) -> Iterator[str]:

@@ -31,7 +31,6 @@ def test_the_plan_is_the_associations(catalogue: Catalogue) -> None:
         ({"name_uk": "Кількисть шкіл"}, "card POP.001: the word «Кількисть» is in no dictionary"),
         ({"definition_uk": "Кількість осіб"}, "card POP.001: its definition is no full sentence"),
         ({"domain_code": "TER"}, "domain POP: "),
-        ({"aggregation": "none"}, "card POP.001: a stock or flow says how it adds up"),
     ],
 )
 def test_what_is_lacking_is_named(catalogue: Catalogue, change: dict[str, str], problem: str) -> None:

@@ -1,6 +1,6 @@
 """What a file of every layout is read as: sheets of cells, each cell with the address that people find it by in their file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from math import isfinite
 from typing import Any, Literal, NamedTuple, Protocol
@@ -45,7 +45,7 @@ class Sheet:
         """Value of a cell; a cell outside of what the sheet holds is empty."""
         found = self._at(row, column)
         if found == "" or (isinstance(found, float) and not isfinite(found)):
-            return self._behind_blank(row, column)
+            return self._behind_blank(row, column, found)
         return describe(found)
 
     def text(self, row: int, column: int) -> str:
@@ -55,7 +55,11 @@ class Sheet:
 
     def address(self, row: int, column: int) -> str:
         """Name of a cell as people find it: (17, 4) → 'D17'."""
-        return f"{get_column_letter(column)}{row}"
+        return self.address_in(column)(row)
+
+    def address_in(self, column: int) -> Callable[[int], str]:
+        """``address`` of one column as a function of the row, for those who need thousands."""
+        return f"{get_column_letter(column)}{{}}".format
 
     def find_broken_rows(self, header: int) -> Mapping[int, ProblemError]:  # noqa: ARG002 - layouts of text look at it
         """Rows below ``header`` that cannot be used, each with what is wrong with it."""
@@ -66,7 +70,7 @@ class Sheet:
             return self.grid[row - 1][column - 1]
         return ""
 
-    def _behind_blank(self, row: int, column: int) -> CellValue:  # noqa: ARG002 - a workbook looks further
+    def _behind_blank(self, row: int, column: int, found: object) -> CellValue:  # noqa: ARG002 - a workbook looks further
         """What stands where the grid shows a blank, or an infinity."""
         return EMPTY
 

@@ -128,9 +128,12 @@ def read_return(data: bytes, path: str, forms: Sequence[Form], resolve: Resolve)
     return Return(scan.form, municipality_code, text, scan.time_period, cells, scan.problems)
 
 
-def scan_return(data: bytes, path: str, forms: Sequence[Form]) -> Scan:
-    """Read all that the file says by itself. Raises ProblemError when no form fits, or the file is none that can be read."""
-    book = open_book(data)
+def scan_return(data: bytes, path: str, forms: Sequence[Form], *, is_guarded: bool = False) -> Scan:
+    """Read all that the file says by itself. ``is_guarded``: this process has a memory limit, and may be lost.
+
+    Raises ProblemError when no form fits, or the file is none that can be read.
+    """
+    book = open_book(data, is_guarded=is_guarded)
     form = recognise(book, path, forms)
     region = _find_text(book, path, form.region).text if form.region else ""
     municipality = tuple(spot for place in form.municipality if (spot := _find_text(book, path, place)).text)
@@ -146,13 +149,13 @@ def scan_return(data: bytes, path: str, forms: Sequence[Form]) -> Scan:
     return replace(scan, time_period=time_period, rows=tuple(rows), problems=tuple(problems))
 
 
-def open_book(data: bytes) -> Book:
+def open_book(data: bytes, *, is_guarded: bool = False) -> Book:
     """Open a file by what its bytes are, whatever its name says. Raises ProblemError when it is none that is read here."""
     start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     is_text = start and not start.startswith((b"PK", b"<")) and b"\0\0" not in start
     if start.startswith((b"{", b"[")):
         return JsonAnswers(data)
-    return TextTable(data) if is_text and not data.startswith(OLE_START) else Workbook(data)
+    return TextTable(data) if is_text and not data.startswith(OLE_START) else Workbook(data, is_guarded=is_guarded)
 
 
 def settle(scan: Scan, resolve: Resolve) -> tuple[str, str]:
@@ -188,17 +191,8 @@ def recognise(book: Book, path: str, forms: Sequence[Form]) -> Form:
     return max(fitting, key=lambda form: len(form.recognise))
 
 
-@lru_cache(maxsize=16_384)
-def _fold_short_code(text: str) -> str:
-    return _fold_any_code(text)
-
-
 def fold_code(text: str) -> str:
     """Indicator code as the catalogue writes it: Latin capitals, no blanks, full stops: ' теr,001 ' → 'TER.001'."""
-    return _fold_short_code(text) if len(text) < _LONGEST_TITLE else _fold_any_code(text)
-
-
-def _fold_any_code(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).upper().translate(_LATIN)
     return re.sub(r"\s", "", folded).replace(",", ".").strip(".")
 
@@ -278,6 +272,8 @@ def _find_in_column(sheet: Sheet, place: Place) -> Spot:
 
 
 def _find_sheet(book: Book, which: str | int | None) -> Sheet | None:
+    if isinstance(which, str) and which in book.sheet_names:
+        return book.sheet(which)
     names = _select_sheets(book, re.escape(which) if isinstance(which, str) else which or 0)
     return book.sheet(names[0]) if names else None
 
@@ -286,15 +282,20 @@ def _select_sheets(book: Book, which: str | int) -> list[str]:
     """Names of the sheets that fit a regular expression, or of the one with this number among the visible."""
     if isinstance(which, int):
         return list(book.visible_sheet_names[which - 1 : which])
-    exact = [name for name in book.sheet_names if re.fullmatch(which, name.strip())]
+    return list(_select_by_name(book.sheet_names, which))
+
+
+@lru_cache(maxsize=256)
+def _select_by_name(names: tuple[str, ...], pattern: str) -> tuple[str, ...]:
+    exact = [name for name in names if re.fullmatch(pattern, name.strip())]
     taken = {_fold_sheet(name) for name in exact}
-    for name in book.sheet_names:
+    for name in names:
         folded = _fold_sheet(name)
         spellings = (folded, folded.upper().translate(_LATIN))
-        if folded not in taken and any(re.fullmatch(which, text, re.IGNORECASE) for text in spellings):
+        if folded not in taken and any(re.fullmatch(pattern, text, re.IGNORECASE) for text in spellings):
             taken.add(folded)
             exact.append(name)
-    return sorted(exact, key=book.sheet_names.index)
+    return tuple(sorted(exact, key=names.index))
 
 
 def _fold_sheet(name: str) -> str:
@@ -480,8 +481,8 @@ def _read_table(sheet: Sheet, table: Table, rows: list[_Row], report: Callable[[
     """Add the answers of a sheet to ``rows``. The loop runs for each of a cycle's million lines, so it makes no objects."""
     layout = _find_layout(sheet, table)
     broken = sheet.find_broken_rows(layout.header)
-    fits = re.compile(table.code.pattern).fullmatch
     sexes = _spell_sexes(table)
+    address_in = {column: sheet.address_in(column) for column, _, _ in layout.values}
     for number, row in enumerate(_widened(sheet, layout), layout.first_row):
         code_text = row[layout.code - 1]
         if code_text.__class__ is not str:
@@ -492,23 +493,37 @@ def _read_table(sheet: Sheet, table: Table, rows: list[_Row], report: Callable[[
             report(broken[number])
             continue
         asked = _asked_cells(sheet, number, row, layout)
-        code = fold_code(code_text)
+        code, is_code = _judge_code(code_text, table.code.pattern)
         if not code:
             _report_uncoded(sheet, number, asked, report)
-        elif fits(code) or any(value_type != "empty" for _, _, _, value_type in asked):
+        elif is_code or any([value_type != "empty" for _, _, _, value_type in asked]):
             if layout.sex is not None:
                 asked = _with_sex(sheet, number, layout.sex, asked, sexes, report)
-            reason, remark = _note(sheet, row, number, layout.reason), _note(sheet, row, number, layout.remark)
-            rows += [
-                (sheet.name, sheet.address(number, column), code, code_text, sex, text, value_type, reason, remark)
-                for column, sex, text, value_type in asked
+            reason, remark = [
+                (sheet.text(number, column) or None) if column and row[column - 1] != "" else None
+                for column in (layout.reason, layout.remark)
             ]
+            for column, sex, text, value_type in asked:
+                cell = address_in[column](number)
+                rows.append((sheet.name, cell, code, code_text, sex, text, value_type, reason, remark))
+
+
+def _judge_code(text: str, pattern: str) -> tuple[str, bool]:
+    """The code that a text writes, and whether it is one of the table's."""
+    return _judge_short_code(text, pattern) if len(text) < _LONGEST_TITLE else (fold_code(text), False)
+
+
+@lru_cache(maxsize=16_384)
+def _judge_short_code(text: str, pattern: str) -> tuple[str, bool]:
+    code = fold_code(text)
+    return code, re.fullmatch(pattern, code) is not None
 
 
 def _widened(sheet: Sheet, layout: _Layout) -> Sequence[Sequence[Any]]:
     """The rows of answers, each as wide as the table: a sheet ends with its last column that holds anything."""
     rows = sheet.grid[layout.first_row - 1 :]
-    missing = [""] * (max(layout.code, *(column for column, _, _ in layout.values)) - sheet.column_count)
+    columns = [layout.code, layout.reason or 0, layout.remark or 0, *(column for column, _, _ in layout.values)]
+    missing = [""] * (max(columns) - sheet.column_count)
     return [[*row, *missing] for row in rows] if missing else rows
 
 
@@ -517,11 +532,11 @@ def _asked_cells(sheet: Sheet, number: int, row: Sequence[Any], layout: _Layout)
     asked: list[_Asked] = []
     for column, sex, not_asked in layout.values:
         found = row[column - 1]
-        if found.__class__ is float and isfinite(found):
-            asked.append((column, sex, number_text(found), "number"))
-        elif found.__class__ is str and found:
-            if not_asked is None or found.strip() != not_asked:
+        if found.__class__ is str and found:
+            if found != not_asked and (not_asked is None or found.strip() != not_asked):
                 asked.append((column, sex, found, "text"))
+        elif found.__class__ is float and isfinite(found):
+            asked.append((column, sex, number_text(found), "number"))
         else:
             asked.append((column, sex, *sheet.value(number, column)))
     return asked
@@ -573,12 +588,6 @@ def _report_uncoded(sheet: Sheet, row: int, asked: Sequence[_Asked], report: Cal
                 )
             )
             return
-
-
-def _note(sheet: Sheet, row: Sequence[object], number: int, column: int | None) -> str | None:
-    if not column or column > len(row) or row[column - 1] == "":
-        return None
-    return sheet.text(number, column) or None
 
 
 def _find_layout(sheet: Sheet, table: Table) -> _Layout:

@@ -4,7 +4,7 @@ The address of a value is its JSON pointer.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -24,10 +24,11 @@ class _PointedSheet(Sheet):
         super().__init__(name, grid)
         self._strays = strays
 
-    def address(self, row: int, column: int) -> str:
+    def address_in(self, column: int) -> Callable[[int], str]:
         if self.name == "/":
-            return f"/{_escape(self.grid[row - 1][0])}"
-        return f"{self.name}/{row - 2}/{_escape(self.grid[0][column - 1])}"
+            return lambda row: f"/{_escape(self.grid[row - 1][0])}"
+        key = _escape(self.grid[0][column - 1])
+        return lambda row: f"{self.name}/{row - 2}/{key}"
 
     def find_broken_rows(self, header: int) -> Mapping[int, ProblemError]:  # noqa: ARG002 - it is row 1
         """Entries that are no objects."""

@@ -28,15 +28,15 @@ def main() -> None:
     connection.send(None)
     while True:
         try:
-            path, data = connection.recv(), connection.recv_bytes()
+            (path, is_guarded), data = connection.recv(), connection.recv_bytes()
         except EOFError:
             return
-        connection.send(_read(data, path, forms))
+        connection.send(_read(data, path, forms, is_guarded=is_guarded))
 
 
-def _read(data: bytes, path: str, forms: tuple[Form, ...]) -> Answer:
+def _read(data: bytes, path: str, forms: tuple[Form, ...], *, is_guarded: bool = True) -> Answer:
     try:
-        scan = scan_return(data, path, forms)
+        scan = scan_return(data, path, forms, is_guarded=is_guarded)
         return Scanned(replace(scan, rows=()), format_rows(scan.rows), len(scan.rows))
     except ProblemError as problem:
         return problem

@@ -6,7 +6,7 @@ The address of a value is 'line:field'. Decimal commas are left to staging, whic
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from asms.intake.book import MAX_SHEET_CELLS, Kind, Sheet
@@ -29,8 +29,8 @@ class _TextSheet(Sheet):
         self._lines = lines
         self._delimiter = delimiter
 
-    def address(self, row: int, column: int) -> str:
-        return f"{self._lines[row - 1]}:{column}"
+    def address_in(self, column: int) -> Callable[[int], str]:
+        return lambda row: f"{self._lines[row - 1]}:{column}"
 
     def find_broken_rows(self, header: int) -> Mapping[int, ProblemError]:
         """Rows whose fields do not match the titles: '12,5' parted by commas would be read as 12, with a reason of 5."""

@@ -424,6 +424,12 @@ def _read_tables(book: Book, form: Form) -> tuple[list[_Row], list[ProblemError]
                 _read_table(book.sheet(name), table, rows, problems.append)
             except ProblemError as problem:
                 problems.append(problem)
+    if len({row[:2] for row in rows}) != len(rows):
+        raise ProblemError(
+            "FORM_MAPS_TWICE",
+            f"Опис форми {form.form_code} читає ту саму клітинку двічі",
+            f"The definition of form {form.form_code} reads the same cell twice",
+        )
     return rows, problems
 
 

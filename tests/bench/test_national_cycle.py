@@ -70,7 +70,9 @@ def postmaster(pg_home: Path, warehouse: Warehouse) -> psutil.Process:  # noqa: 
     return psutil.Process(int(next(pg_home.rglob("postmaster.pid")).read_text().split()[0]))
 
 
-def test_a_national_cycle_from_drop_to_raw(warehouse: Warehouse, settings: Settings, postmaster: psutil.Process) -> None:
+def test_a_national_cycle_from_drop_to_raw(
+    warehouse: Warehouse, settings: Settings, postmaster: psutil.Process
+) -> None:
     drop = settings.home / "sample" / "drop"
     assert write_national_cycle(drop) == HROMADA_COUNT * CELL_COUNT
     store_catalogue(warehouse, load_catalogue())
@@ -82,7 +84,9 @@ def test_a_national_cycle_from_drop_to_raw(warehouse: Warehouse, settings: Setti
     read = _measure(lambda: read_deliveries(warehouse, settings, gazetteer.resolve), postmaster)
     peaks = [_peak_megabytes(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     with warehouse.connect("gate") as connection:
-        assert connection.execute("select count(*) from raw.submission_cell").fetchone() == (HROMADA_COUNT * CELL_COUNT,)
+        assert connection.execute("select count(*) from raw.submission_cell").fetchone() == (
+            HROMADA_COUNT * CELL_COUNT,
+        )
 
     parsed = _measure(lambda: _only_parse(drop), postmaster)
     with warehouse.connect("admin") as connection:

@@ -108,10 +108,15 @@ class CodeColumn(Column):
 
 
 class ValueColumn(Column):
-    """A column of answers. ``not_asked`` is the mark with which the form says that this cell is not to be filled in."""
+    """A column of answers. ``not_asked`` are the marks with which the form says that a cell is not to be filled in."""
 
     sex: Sex
-    not_asked: str | None = None
+    not_asked: tuple[str, ...] = ()
+
+    @field_validator("not_asked", mode="before")
+    @classmethod
+    def _take_one(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
 
 class SexColumn(Column):

@@ -246,7 +246,10 @@ def _find_on_sheet(sheet: Sheet | None, place: Place) -> Spot:
 
 
 def _find_in_column(sheet: Sheet, place: Place) -> Spot:
-    """What every line of a column says. Raises ProblemError RETURN_MIXED, naming the first line that says another thing."""
+    """What every line of a column says; the first line's word is enough to recognise a form by.
+
+    Raises ProblemError RETURN_MIXED, naming the first line that says another thing.
+    """
     wanted = Column(titles=place.column_titles)
     for header in range(1, min(sheet.row_count, _KEYS_WITHIN) + 1):
         column = _find_column(_titles(sheet, header), wanted)
@@ -259,7 +262,7 @@ def _find_in_column(sheet: Sheet, place: Place) -> Spot:
         return Spot("", place)
     first, first_row = told[0]
     for text, row in told[1:]:
-        if text != first:
+        if text != first and not isinstance(place, Mark):
             raise ProblemError(
                 "RETURN_MIXED",
                 f"{place.name_uk}: у першому рядку «{first}», а тут «{text}»",
@@ -473,7 +476,7 @@ class _Layout:
     header: int
     first_row: int
     code: int
-    values: tuple[tuple[int, str, str | None], ...]
+    values: tuple[tuple[int, str, tuple[str, ...]], ...]
     sex: int | None
     reason: int | None
     remark: int | None
@@ -539,7 +542,7 @@ def _asked_cells(sheet: Sheet, number: int, row: Sequence[Any], layout: _Layout)
     for column, sex, not_asked in layout.values:
         found = row[column - 1]
         if found.__class__ is str and found:
-            if found != not_asked and (not_asked is None or found.strip() != not_asked):
+            if not not_asked or found.strip() not in not_asked:
                 asked.append((column, sex, found, "text"))
         elif found.__class__ is float and isfinite(found):
             asked.append((column, sex, number_text(found), "number"))

@@ -244,8 +244,15 @@ def test_one_form_in_one_version_is_defined_once(forms: Path) -> None:
         load_forms(forms)
 
 
-def test_two_forms_ship() -> None:
-    assert [form.reader_version for form in load_forms()] == ["ASMS-ANNUAL/1", "TC2018/1"]
+def test_the_forms_that_ship() -> None:
+    assert [(form.kind, form.reader_version) for form in load_forms()] == [
+        ("xlsx", "ASMS-ANNUAL/1"),
+        ("csv", "ASMS-ANNUAL-CSV/1"),
+        ("csv", "ASMS-ANNUAL-CSV-COLUMNS/1"),
+        ("csv", "ASMS-ANNUAL-CSV-SHEET/1"),
+        ("json", "ASMS-ANNUAL-JSON/1"),
+        ("xlsx", "TC2018/1"),
+    ]
 
 
 @pytest.mark.parametrize(

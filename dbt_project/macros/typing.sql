@@ -23,6 +23,16 @@
     end
 {%- endmacro %}
 
+{#- The number part and the words after it of a text like '12,5 тис. грн'; NULL for any other text. -#}
+{% macro number_and_unit(cleaned) -%}
+    regexp_match({{ cleaned }}, '^([+-]? ?[0-9](?:[0-9., ]*[0-9.,])?) ?([A-Za-zА-Яа-яҐґЄєІіЇї%‰°₴$€].*)$')
+{%- endmacro %}
+
+{#- A unit for comparing: full stops, blanks and case do not tell units apart. -#}
+{% macro fold_unit(column) -%}
+    lower(regexp_replace({{ column }}, '[. ]', '', 'g'))
+{%- endmacro %}
+
 {#- Whether number text may be cast to numeric: numeric itself ends at 131,072 digits, and no figure of a hromada has 60. -#}
 {% macro is_castable(number_text) -%}
     (length({{ number_text }}) <= 60 and {{ number_text }} !~ '[eE][+-]?[0-9]{4}')

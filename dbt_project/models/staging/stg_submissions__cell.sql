@@ -17,7 +17,8 @@ submissions as (
     select distinct on (delivery.submission_id) delivery.*
     from {{ ref('stg_submissions__delivery') }} as delivery
     where {{ only_changed_keys('delivery') }}
-    order by delivery.submission_id asc, delivery.received_no desc
+    -- sent as a trial and in earnest, it is in earnest
+    order by delivery.submission_id asc, delivery.is_test asc, delivery.received_no desc
 
 ),
 
@@ -54,6 +55,7 @@ asked as (
         submissions.batch_no,
         submissions.received_no,
         submissions.is_sample,
+        submissions.is_test,
         cells.sheet,
         cells.cell,
         cells.indicator_code,
@@ -65,6 +67,7 @@ asked as (
         reasons.obs_status as given_status,
         reasons.status_reason as given_reason,
         indicators.indicator_type,
+        indicators.unit_measure,
         indicators.indicator_code is not null as is_known,
         cells.sex = 'T' or coalesce(indicators.is_sex_split, true) as is_sex_asked,
         case
@@ -75,7 +78,7 @@ asked as (
             when cells.cleaned_text ~ '^(…|[.]{2,})$' then 'no_data'
             when cells.cleaned_text ~ '^[хxХX]$' then 'not_meaningful'
         end as marker,
-        case when cells.value_type in ('number', 'text') then {{ number_text('cells.cleaned_text') }} end as number_text
+        case when cells.value_type = 'text' then {{ number_and_unit('cells.cleaned_text') }} end as parts
     from submissions
     inner join cells on submissions.submission_id = cells.submission_id
     left join reasons on cells.reason_key = reasons.reason_text
@@ -89,12 +92,34 @@ asked as (
 
 ),
 
+-- the line's own unit beside the number says nothing new; another one is never guessed at
+measured as (
+
+    select
+        *,
+        {{ fold_unit('parts[2]') }} = {{ fold_unit('unit_measure') }} as is_unit_stated
+    from asked
+
+),
+
+numbered as (
+
+    select
+        *,
+        case
+            when is_unit_stated then {{ number_text('parts[1]') }}
+            when value_type in ('number', 'text') then {{ number_text('cleaned_text') }}
+        end as number_text
+    from measured
+
+),
+
 typed as (
 
     select
         *,
         case when {{ is_castable('number_text') }} then number_text::numeric end as exact_value
-    from asked
+    from numbered
 
 ),
 
@@ -123,8 +148,7 @@ judged as (
             when value_type = 'date' then 'CELL_DATE'
             when value_type = 'boolean' then 'CELL_BOOLEAN'
             when value_type = 'formula_without_value' then 'CELL_FORMULA_NO_VALUE'
-            when number_text is null and cleaned_text ~ '^[+-]? ?[0-9][0-9., ]* ?[A-Za-zА-Яа-яҐґЄєІіЇї%‰°₴$€]'
-                then 'CELL_UNIT_TYPED_IN'
+            when number_text is null and parts is not null then 'CELL_UNIT_TYPED_IN'
             when number_text is null then 'CELL_NOT_A_NUMBER'
             when exact_value is null or (exact_value != 0 and abs(exact_value) not between 1e-15 and 1e15)
                 then 'CELL_OUT_OF_RANGE'
@@ -190,11 +214,13 @@ final as (
             when typing_rule_id is not null then typing_rule_id
             when is_contradicted then 'CELL_DUPLICATE_CODE'
             when read_value < 0 and indicator_type in ('stock', 'flow') then 'CELL_NEGATIVE'
+            when is_unit_stated and read_value is not null then 'CELL_UNIT_STATED'
         end as broken_rule_id,
         load_id,
         batch_no,
         received_no,
-        is_sample
+        is_sample,
+        is_test
     from compared
 
 )

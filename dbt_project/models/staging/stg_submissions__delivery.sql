@@ -34,7 +34,8 @@ final as (
         loads.path,
         loads.batch_no,
         loads.received_no,
-        loads.is_sample
+        loads.is_sample,
+        loads.is_test
     from arrivals
     inner join submissions on arrivals.submission_id = submissions.submission_id
     inner join loads on arrivals.load_id = loads.load_id

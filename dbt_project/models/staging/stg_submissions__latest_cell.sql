@@ -24,7 +24,10 @@ cells as (
 
 deliveries as (
 
-    select * from {{ ref('stg_submissions__delivery') }}
+    -- trials answer nothing
+    select *
+    from {{ ref('stg_submissions__delivery') }}
+    where is_test is not true
 
 ),
 

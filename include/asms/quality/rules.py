@@ -56,6 +56,18 @@ where
     and {redone}
 """
 
+# A trial is never the answer in force, and its cells are told all the same.
+_FIND_TRIALS = """
+insert into found_now
+select
+    typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
+    typed.time_period, typed.indicator_code, typed.sex, submission.file_name, typed.sheet, typed.cell,
+    left(typed.value_text, 500), null
+from staging.stg_submissions__cell as typed
+inner join raw.submission on typed.submission_id = submission.submission_id
+where typed.is_test and typed.broken_rule_id is not null and {redone}
+"""
+
 # All files of the newest batch that answer the cell are named, with what each says.
 _FIND_CONFLICTS = """
 insert into found_now
@@ -82,6 +94,7 @@ cross join lateral (
         and typed.time_period = in_force.time_period
         and typed.indicator_code = in_force.indicator_code
         and typed.sex = in_force.sex
+        and not delivery.is_test
     group by delivery.batch_no
     order by delivery.batch_no desc
     limit 1
@@ -243,6 +256,7 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         connection.execute("set local jit = off")
         connection.execute(_CREATE_FOUND)
         connection.execute(_scoped(_FIND_TYPING, "in_force", is_full))
+        connection.execute(_scoped(_FIND_TRIALS, "typed", is_full))
         connection.execute(_scoped(_FIND_CONFLICTS, "in_force", is_full))
         _find_broken(connection, is_full)
         _check_rules_known(connection)

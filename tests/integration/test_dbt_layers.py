@@ -291,6 +291,18 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     assert len(in_full) > 20
 
 
+def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: House) -> None:
+    facts = (
+        "select indicator_code, sex, obs_value, obs_status, submission_id from build.fct_indicator_value "
+        "where municipality_code = %s and time_period = '2023' and not is_derived"
+    )
+    before = set(own_house.query(facts, (LUTSK,)))
+    own_house.batch = 2
+    again = own_house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "401", ("REV.001", "T"): "–"})
+    own_house.build()
+    assert set(own_house.query(facts, (LUTSK,))) - before == {("POP.001", "T", 401.0, "A", again)}
+
+
 def test_a_trial_is_checked_and_never_counts_until_it_is_sent_in_earnest(own_house: House) -> None:
     before = {
         name: own_house.hashes()[f"build.{name}"]

@@ -156,6 +156,8 @@ class Table(_Model):
     def _begins_somewhere(self) -> Self:
         if self.first_row is None and not self.code.titles:
             raise ValueError("a table without titles needs first_row")
+        if len({(value.column, value.titles) for value in self.values}) != len(self.values):
+            raise ValueError("two value columns are the same column")
         if self.sex is not None and len(self.values) != 1:
             raise ValueError("a table with a column of sexes has one column of values")
         return self

@@ -427,7 +427,7 @@ def _read_tables(book: Book, form: Form) -> tuple[list[_Row], list[ProblemError]
                 _read_table(book.sheet(name), table, rows, problems.append)
             except ProblemError as problem:
                 problems.append(problem)
-    if len({row[:2] for row in rows}) != len(rows):
+    if len(form.tables) > 1 and len({row[:2] for row in rows}) != len(rows):
         raise ProblemError(
             "FORM_MAPS_TWICE",
             f"Опис форми {form.form_code} читає ту саму клітинку двічі",

@@ -3,13 +3,16 @@
 Exit codes everywhere: 0 done or unchanged, 2 a gate closed, 3 a source could not be loaded, 1 anything else.
 """
 
+import getpass
 import json
 import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from asms.settings import Settings, SettingsError, load_settings
 from asms.warehouse import embedded
@@ -117,6 +120,263 @@ def check(as_json: bool) -> None:
     else:
         click.echo("\n".join(problems) or "the catalogue is sound")
     sys.exit(1 if problems else 0)
+
+
+@cli.command()
+@click.option(
+    "--municipality", "municipalities", multiple=True, required=True, help="КАТОТТГ code of a hromada; repeat."
+)
+@click.option("--year", type=click.IntRange(2011, 2035), required=True, help="Year that the return is for.")
+@click.option("--domain", "domains", multiple=True, help="Only this domain, EDU for instance; repeat.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder, or the .xlsx to write [ASMS_HOME/templates/YEAR]."
+)
+@_json_option
+def template(
+    municipalities: tuple[str, ...], year: int, domains: tuple[str, ...], out: Path | None, as_json: bool
+) -> None:
+    """Make the annual return's template for one or more hromadas, with last year's values beside.
+
+    Last year's values are those published in the last run's database; without one the columns stay blank.
+    """
+    from asms import returns
+    from asms.catalogue import load_catalogue
+
+    settings, found = load_settings(), load_catalogue()
+    questions = returns.list_questions(found, year)
+    if unknown := sorted(set(domains) - {row.domain_code for row in questions}):
+        raise click.ClickException(f"the form of {year} has no domain {', '.join(unknown)}")
+    questions = [row for row in questions if not domains or row.domain_code in domains]
+    bodies: tuple[returns.Body, ...] = ()
+    past: dict[str, returns.Past] = {}
+    if settings.warehouse_dsn or settings.last_run_file.exists():
+        with _last_warehouse(settings).connect("bi") as connection:
+            bodies = returns.read_bodies(connection)
+            past = returns.read_past(connection, questions, year - 1, municipalities)
+    try:
+        chosen = returns.choose_bodies(bodies or returns.packaged_bodies(), municipalities)
+    except returns.UnknownMunicipalityError as error:
+        raise click.ClickException(str(error)) from error
+    is_file = out is not None and out.suffix.lower() == ".xlsx"
+    if is_file and len(chosen) > 1:
+        raise click.ClickException("several templates need a folder: --out names a file")
+    folder = out.parent if out and is_file else out or returns.template_folder(settings.home, year)
+    made = returns.make_templates(folder, chosen, questions, year, found.catalogue_version, past)
+    paths = [made.paths[0].replace(out)] if out and is_file else list(made.paths)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"paths": [str(path) for path in paths], "unchanged_count": made.unchanged_count,
+                 "without_last_year_count": made.bare_count}, ensure_ascii=False,
+            )
+        )  # fmt: skip
+        return
+    for path in paths:
+        click.echo(str(path))
+    if made.bare_count:
+        reason = f"the release has none for {year - 1}" if bodies else "there is no database with a release"
+        click.echo(f"{made.bare_count} of {len(paths)} without last year's values: {reason}", err=True)
+
+
+@cli.group()
+def form() -> None:
+    """Describe the annual form of a year, and what changes from year to year."""
+
+
+_format_option = click.option(
+    "--format", "kind", type=click.Choice(["md", "yaml", "json"]), default="md", show_default=True
+)
+_out_option = click.option("--out", type=click.Path(path_type=Path), help="File to write in place of the terminal.")
+
+
+@form.command()
+@click.option("--year", type=click.IntRange(2011, 2035), required=True, help="Year that the form is for.")
+@_format_option
+@_out_option
+@_json_option
+def describe(year: int, kind: str, out: Path | None, as_json: bool) -> None:
+    """Describe every question of the form: unit, answer, definition, checks."""
+    from asms.catalogue import description, load_catalogue
+    from asms.intake.template import COLLECTION_CODE
+
+    found = description.describe_form(load_catalogue(), COLLECTION_CODE, year)
+    _put_out(description.form_as_markdown(found), description.as_data(found), "json" if as_json else kind, out)
+
+
+@form.command()
+@click.argument("before", type=click.IntRange(2011, 2035))
+@click.argument("after", type=click.IntRange(2011, 2035))
+@_format_option
+@_out_option
+@_json_option
+def changes(before: int, after: int, kind: str, out: Path | None, as_json: bool) -> None:
+    """Tell the codes added, gone and changed between the forms of two years."""
+    from asms.catalogue import description, load_catalogue
+    from asms.intake.template import COLLECTION_CODE
+
+    found = description.list_changes(load_catalogue(), COLLECTION_CODE, before, after)
+    _put_out(description.changes_as_markdown(found), description.as_data(found), "json" if as_json else kind, out)
+
+
+def _put_out(markdown: str, data: dict[str, Any], kind: str, out: Path | None) -> None:
+    """Print or write a description in the format asked for."""
+    if kind == "md":
+        text = markdown
+    elif kind == "yaml":
+        text = yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=120)
+    else:
+        text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+        click.echo(str(out))
+
+
+@cli.command()
+@_json_option
+def feedback(as_json: bool) -> None:
+    """Make the reports for senders whose findings changed, in ASMS_HOME/feedback, and put the mails into the outbox."""
+    from asms.feedback import make_feedback
+    from asms.notify import send_waiting
+
+    settings = load_settings()
+    warehouse = _last_warehouse(settings)
+    made = make_feedback(warehouse, settings)
+    send_waiting(warehouse, settings)
+    if as_json:
+        click.echo(json.dumps(asdict(made), ensure_ascii=False))
+    else:
+        click.echo(
+            f"{made.report_count} reports with {made.finding_count} findings, {made.mail_count} mails, "
+            f"{made.unaddressed_count} without a coordinator"
+        )
+
+
+_by_option = click.option("--by", default=getpass.getuser, show_default="your login", help="Who decides.")
+
+
+@cli.group()
+def explanation() -> None:
+    """Decide about what senders explained: an accepted explanation silences the warning while its value stands."""
+
+
+@explanation.command("list")
+@click.option("--status", type=click.Choice(["offered", "accepted", "refused"]), help="Only these.")
+@click.option("--municipality", help="Only of this КАТОТТГ code.")
+@_json_option
+def list_explanations(status: Any, municipality: str | None, as_json: bool) -> None:
+    """List explanations in the order in which they came."""
+    from asms.quality.decisions import list_explanations as find
+
+    rows = find(_last_warehouse(load_settings()), status, municipality)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, default=str, indent=1))
+        return
+    for row in rows:
+        place = " ".join(filter(None, (row.municipality_code, row.time_period, row.indicator_code, row.sex)))
+        click.echo(f"{row.explanation_id}  {row.status}  {row.rule_id}  {place}  = {row.value_found}\n    {row.text}")
+
+
+@explanation.command()
+@click.argument("explanation_id")
+@_by_option
+@_json_option
+def accept(explanation_id: str, by: str, as_json: bool) -> None:
+    """Accept an explanation: its warning is silent until another value comes."""
+    _decide(explanation_id, "accepted", by, as_json)
+
+
+@explanation.command()
+@click.argument("explanation_id")
+@_by_option
+@_json_option
+def refuse(explanation_id: str, by: str, as_json: bool) -> None:
+    """Refuse an explanation: its warning stands, or comes again with the next build."""
+    _decide(explanation_id, "refused", by, as_json)
+
+
+def _decide(explanation_id: str, status: Any, by: str, as_json: bool) -> None:
+    from asms.quality.decisions import DecisionError, decide_explanation
+
+    try:
+        changed = decide_explanation(_last_warehouse(load_settings()), explanation_id, status, by)
+    except DecisionError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps({"explanation_id": explanation_id, "status": status, "changed": changed}))
+    else:
+        click.echo(f"{explanation_id} is {status}" + ("" if changed else " already"))
+
+
+@cli.group()
+def finding() -> None:
+    """Look at open findings, and let a fatal one that nobody can mend in time stop no release."""
+
+
+@finding.command("list")
+@click.option("--severity", type=click.Choice(["fatal", "error", "warning", "info"]), help="Only these.")
+@click.option("--municipality", help="Only of this КАТОТТГ code.")
+@_json_option
+def list_findings(severity: str | None, municipality: str | None, as_json: bool) -> None:
+    """List open findings, the most severe first."""
+    from asms.quality.decisions import list_findings as find
+
+    rows = find(_last_warehouse(load_settings()), severity, municipality)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1))
+        return
+    for row in rows:
+        place = " ".join(
+            filter(
+                None,
+                (
+                    row.municipality_code,
+                    row.time_period,
+                    row.indicator_code,
+                    row.sex,
+                    row.file_name,
+                    row.sheet,
+                    row.cell,
+                ),
+            )
+        )
+        click.echo(f"{row.finding_id}  {row.severity}  {row.rule_id}  {place}\n    {row.message_uk}")
+
+
+@finding.command()
+@click.argument("finding_id")
+@click.option("--reason", required=True, help="Why, for those who come after you.")
+@click.option("--value-stands", is_flag=True, help="The value is right: publish it. Without this it is rejected (M_Q).")
+@_by_option
+@_json_option
+def waive(finding_id: str, reason: str, value_stands: bool, by: str, as_json: bool) -> None:
+    """Let a fatal finding stop no release while its value stands; recorded with reason, name and time."""
+    _waive(finding_id, ("silence" if value_stands else "reject", reason, by), as_json)
+
+
+@finding.command()
+@click.argument("finding_id")
+@click.option("--reason", required=True, help="Why, for those who come after you.")
+@_by_option
+@_json_option
+def restore(finding_id: str, reason: str, by: str, as_json: bool) -> None:
+    """Take a waiver back: the next build finds the finding again."""
+    _waive(finding_id, ("none", reason, by), as_json)
+
+
+def _waive(finding_id: str, decision: tuple[Any, str, str], as_json: bool) -> None:
+    from asms.quality.decisions import DecisionError, waive_finding
+
+    try:
+        waive_finding(_last_warehouse(load_settings()), finding_id, *decision)
+    except DecisionError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps({"finding_id": finding_id, "effect": decision[0]}))
+    else:
+        click.echo(f"{finding_id}: {decision[0]}; the next build goes by it (make nightly)")
 
 
 def _last_warehouse(settings: Settings) -> Warehouse:

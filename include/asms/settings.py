@@ -44,6 +44,8 @@ class Settings(BaseModel):
     """Years of budget execution to pull; None lets the source decide."""
     recipients: Path | None = None
     """YAML file that says who gets which mail; None means the example list of the package."""
+    coordinators: Path | None = None
+    """CSV file with the coordinators' addresses by municipality; None means nobody is known (or the sample's own)."""
     lock_timeout_seconds: int = 60
 
     @property
@@ -108,6 +110,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         population_url=given.get("ASMS_POPULATION_URL"),
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
+        coordinators=Path(given["ASMS_COORDINATORS"]) if "ASMS_COORDINATORS" in given else None,
         lock_timeout_seconds=int(given.get("ASMS_LOCK_TIMEOUT_SECONDS", "60")),
     )
     if settings.warehouse_dsn and settings.is_sample:

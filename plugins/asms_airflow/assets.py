@@ -9,3 +9,6 @@ OPEN_BUDGET = Asset(name="open_budget", uri="asms://raw/open_budget")
 
 # Any of them may start a build. A list would mean all of them, and a source of once a year would hold up the night.
 ANY_SOURCE = SUBMISSIONS | KATOTTG | POPULATION | OPEN_BUDGET
+
+# What the rules found in the returns. Filled before any gate but raw's: a build that a gate stops has answers for senders too.
+FINDINGS = Asset(name="findings", uri="asms://quality/finding")

@@ -11,28 +11,15 @@ if TYPE_CHECKING:
 def make_shipped_sample(settings: Settings) -> None:
     """Put the shipped sample's workbooks where ``land_drop`` looks in a sample run; equal files when they are there."""
     from asms.catalogue import load_catalogue
-    from asms.intake.template import TemplateRow, write_template
-    from asms.sample import make_sample
+    from asms.intake.template import write_template
+    from asms.returns import list_questions
+    from asms.sample.drop import YEARS, make_sample
 
     catalogue = load_catalogue()
-    domains = {domain.domain_code: domain.name_uk for domain in catalogue.domains}
-    rows = [
-        TemplateRow(
-            code=card.indicator_code,
-            domain_code=card.domain_code,
-            domain_name_uk=domains[card.domain_code],
-            name_uk=card.name_uk,
-            name_en=card.name_en,
-            unit=card.unit_measure,
-            is_sex_split=card.is_sex_split,
-        )
-        for card in catalogue.indicators
-        if card.collection_code == "ASMS" and not card.is_derived
-    ]
     make_sample(
         settings.home / "sample" / "drop",
         write_template=write_template,
-        rows=rows,
+        rows={year: list_questions(catalogue, year) for year in YEARS},
         catalogue_version=catalogue.catalogue_version,
     )
 

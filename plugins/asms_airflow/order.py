@@ -40,9 +40,11 @@ def _names(condition: object) -> set[str]:
 def run_order(uses: Iterable[AssetUse], left_out: Collection[str] = ()) -> list[str]:
     """Order DAG ids so that an asset is filled before it is needed; ties go by name, so the order is always the same.
 
-    DAGs that fill an asset named in ``left_out`` are not run. Raises graphlib.CycleError when two DAGs wait for each other.
+    DAGs that fill an asset named in ``left_out`` are not run, nor those that no asset joins to the others: people start
+    them. Raises graphlib.CycleError when two DAGs wait for each other.
     """
-    kept = sorted((use for use in uses if not use.fills & set(left_out)), key=lambda use: use.dag_id)
+    joined = (use for use in uses if (use.fills or use.needs) and not use.fills & set(left_out))
+    kept = sorted(joined, key=lambda use: use.dag_id)
     sorter = TopologicalSorter(
         {
             use.dag_id: sorted(other.dag_id for other in kept if other.dag_id != use.dag_id and other.fills & use.needs)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from asms_airflow.assets import KATOTTG, OPEN_BUDGET, POPULATION, SUBMISSIONS
+from asms_airflow.assets import FINDINGS, KATOTTG, OPEN_BUDGET, POPULATION, SUBMISSIONS
 
 if TYPE_CHECKING:
     from asms.quality.suites import Gate
@@ -150,7 +150,7 @@ def build_layer(layer: "Layer", build: Build) -> Build:
     return build
 
 
-@task
+@task(outlets=[FINDINGS])
 def apply_rules(build: Build) -> Build:
     """Check the returns by the rules of ``quality.rule`` and write what fails to ``quality.finding``."""
     from asms.quality.rules import apply_rules as run
@@ -216,6 +216,71 @@ def notify(build: Build | None) -> dict[str, Any]:
         result = run(warehouse, settings, build_id, send=smtp_sender(), recipients=settings.recipients)
     _LOG.info("mail: %s", result)
     return {"mail_count": result.mail_count}
+
+
+@task
+def make_feedback() -> dict[str, Any]:
+    """Make the reports for senders whose findings changed. Needs no load lock: it writes nothing that a load reads."""
+    from dataclasses import asdict
+
+    from asms.feedback import make_feedback as run
+    from asms.settings import load_settings
+    from asms.warehouse.connection import open_warehouse
+
+    settings = load_settings()
+    made = run(open_warehouse(settings), settings)
+    _LOG.info("%s; %.0f ms of CPU a report", made, 1000 * made.cpu_seconds / max(made.report_count, 1))
+    return asdict(made)
+
+
+@task(trigger_rule="all_done")
+def mail_feedback() -> dict[str, int]:
+    """Tell coordinators which reports are ready, also when some could not be made."""
+    from asms.notify import send_waiting
+    from asms.settings import load_settings
+    from asms.warehouse.connection import open_warehouse
+    from asms_airflow.mail import smtp_sender
+
+    settings = load_settings()
+    count, _ = send_waiting(open_warehouse(settings), settings, smtp_sender())
+    _LOG.info("mail: %d sent", count)
+    return {"mail_count": count}
+
+
+@task
+def report_feedback(made: dict[str, Any]) -> int:
+    """Say how many reports were made. Last of its DAG: it fails, and the run with it, when the making did."""
+    _LOG.info("%d reports with %d findings", made["report_count"], made["finding_count"])
+    return int(made["report_count"])
+
+
+@task
+def plan_templates() -> list[dict[str, int]]:
+    """Cut the municipalities that get a template into chunks: one task each would be more than Airflow maps over."""
+    from asms_airflow.templates import plan
+
+    chunks = plan(get_current_context()["params"])
+    _LOG.info("%d templates in %d chunks", sum(chunk["count"] for chunk in chunks), len(chunks))
+    return chunks
+
+
+@task
+def make_templates(chunk: dict[str, int]) -> dict[str, Any]:
+    """Make the templates of one chunk; files that are right already are left alone."""
+    from asms_airflow.templates import make
+
+    made = make(get_current_context()["params"], chunk)
+    _LOG.info("%s", made)
+    return made
+
+
+@task
+def report_templates(made: list[dict[str, Any]]) -> dict[str, Any]:
+    """Say how many templates there are now and what they cost."""
+    total = {key: sum(one[key] for one in made) for key in ("count", "unchanged_count", "without_last_year_count")}
+    seconds = sum(one["cpu_seconds"] for one in made)
+    _LOG.info("%s; %.1f s of CPU, %.0f ms each", total, seconds, 1000 * seconds / max(total["count"], 1))
+    return {**total, "cpu_seconds": round(seconds, 1)}
 
 
 def _source_counts(result: "SourceResult") -> dict[str, Any]:

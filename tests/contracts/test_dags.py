@@ -16,11 +16,15 @@ from asms.sources import SourceError, TransientSourceError
 from asms.warehouse.connection import LockedError
 from asms.warehouse.dbt import DbtError, TransientDbtError
 
-DAG_IDS = {"build_warehouse", "ingest_katottg", "ingest_open_budget", "ingest_population", "ingest_submissions"}
+INGEST_IDS = {"ingest_katottg", "ingest_open_budget", "ingest_population", "ingest_submissions"}
+NIGHTLY_IDS = INGEST_IDS | {"build_warehouse", "make_feedback"}
+DAG_IDS = NIGHTLY_IDS | {"make_templates"}
 MOST_LINES = 100
 HEAVY = (
-    "asms.catalogue", "asms.geography", "asms.intake", "asms.quality", "asms.sample", "asms.sources", "asms.warehouse",
+    "asms.catalogue", "asms.feedback", "asms.geography", "asms.intake", "asms.quality", "asms.returns",
+    "asms.sample", "asms.sources", "asms.warehouse",
     "dbt", "great_expectations", "numpy", "openpyxl", "pandas", "psycopg", "pyarrow", "python_calamine", "sqlglot",
+    "xlsxwriter",
 )  # fmt: skip
 # One interpreter with nothing but Airflow in it, forked for each file: as good as a fresh one and five times as fast.
 _REPORT_MODULES = """
@@ -125,6 +129,7 @@ def test_params_say_what_they_do(dags: dict[str, Any]) -> None:
     for dag_id in ("ingest_katottg", "ingest_population"):
         assert set(dags[dag_id].params) == {"force"}
     assert set(dags["build_warehouse"].params) == {"force"}
+    assert set(dags["make_templates"].params) == {"year", "municipalities"}
 
 
 def test_build_starts_by_any_asset_or_at_two_in_kyiv(dags: dict[str, Any]) -> None:
@@ -144,7 +149,7 @@ def test_each_ingest_fills_one_asset_that_the_build_waits_for(dags: dict[str, An
         for dag_id, dag in dags.items()
         if dag_id.startswith("ingest_")
     }
-    assert filled == {dag_id: {dag_id.removeprefix("ingest_")} for dag_id in DAG_IDS - {"build_warehouse"}}
+    assert filled == {dag_id: {dag_id.removeprefix("ingest_")} for dag_id in INGEST_IDS}
     assert set().union(*filled.values()) == _names(dags["build_warehouse"].timetable.asset_condition)
 
 
@@ -152,11 +157,11 @@ def test_order_of_one_process_follows_the_assets(dags: dict[str, Any]) -> None:
     from asms_airflow.order import asset_use, run_order
 
     order = run_order([asset_use(dag) for dag in dags.values()])
-    assert set(order) == DAG_IDS
-    assert order[-1] == "build_warehouse"
+    assert set(order) == NIGHTLY_IDS
+    assert order[-2:] == ["build_warehouse", "make_feedback"]
     assert order.index("ingest_katottg") < order.index("ingest_submissions")
     without = run_order([asset_use(dag) for dag in dags.values()], {"population", "open_budget"})
-    assert without == ["ingest_katottg", "ingest_submissions", "build_warehouse"]
+    assert without == ["ingest_katottg", "ingest_submissions", "build_warehouse", "make_feedback"]
 
 
 def test_every_gate_with_suites_is_a_task_before_publishing(dags: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from asms.catalogue import load_catalogue, store_catalogue
 from asms.quality.rules import apply_rules
+from asms.returns import list_questions, read_bodies, read_past
 from asms.settings import Settings, load_settings
 from asms.sources.katottg import fetch_katottg
 from asms.sources.population import fetch_population
@@ -213,6 +214,24 @@ def test_reported_and_derived_values_stand_in_the_facts(house: House) -> None:
     assert house.value(LUTSK, "REV.001", "2023") == (None, "M_NA")
     assert house.value(LUTSK, "REV.010", "2023") == (None, "M_NR")
     assert house.value(VINNYTSIA, "TER.004", "2023") == (None, "M_Q")
+
+
+def test_published_values_are_what_next_years_template_shows(house: House) -> None:
+    questions = list_questions(load_catalogue(), 2024)
+    with house.warehouse.connect("bi") as connection:
+        bodies = {body.municipality_code: body.name_uk for body in read_bodies(connection)}
+        past = read_past(connection, questions, 2023, [VINNYTSIA, LUTSK, KYIV])
+        tonnes = [replace(row, unit="т") for row in questions]
+        assert read_past(connection, tonnes, 2023, [VINNYTSIA]) == {}, "a value in another unit is no last year's value"
+    assert len(bodies) == 1774
+    assert bodies[VINNYTSIA] == "Вінницька міська територіальна громада"
+    assert past == {
+        VINNYTSIA: {
+            ("TER.001", "T"): 70.0, ("POP.001", "T"): 1000.0, ("POP.001", "F"): 520.0, ("POP.001", "M"): 480.0,
+            ("POP.010", "T"): 30.0, ("POP.011", "T"): 10.0,
+        },
+        LUTSK: {("TER.001", "T"): 0.0, ("POP.001", "T"): 400.0, ("REV.001", "T"): "не застосовується (M_NA)"},
+    }  # fmt: skip
 
 
 def test_restricted_values_stop_before_the_marts(house: House) -> None:

@@ -59,7 +59,7 @@ def _write(path: Path, value: object, **changes: str) -> None:
         "municipality_code": VINNYTSIA,
         "municipality_name": "Вінницька міська територіальна громада",
         "time_period": "2024",
-        "catalogue_version": "test",
+        "catalogue_version": load_catalogue().catalogue_version,
     }
     write_template(path, indicators=ROWS, answers={("POP.001", "T"): TemplateAnswer(value)}, **(named | changes))
 
@@ -305,6 +305,24 @@ def test_one_bad_file_leaves_a_finding_and_stops_no_other(
     assert message[2:] == ("TER", "A2", "Миколаїв")
 
 
+def test_templates_are_held_against_the_stored_catalogue(
+    ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
+) -> None:
+    _write(drop / "older.xlsx", 1, catalogue_version="older")
+    _write(drop / "now.xlsx", 1)
+    with ruled.connect("loader") as connection:
+        connection.execute("update catalogue.indicator set valid_to = 2023 where indicator_code = 'TER.001'")
+    _write(drop / "gone.xlsx", 1, catalogue_version="gone")
+    _write(drop / "in time.xlsx", 1, catalogue_version="older", time_period="2023")
+    land_drop(ruled, settings)
+    read_deliveries(ruled, settings, codified.resolve)
+    assert _findings(ruled) == {
+        "older.xlsx": "TEMPLATE_OTHER_CATALOGUE",
+        "gone.xlsx": "TEMPLATE_OTHER_CATALOGUE",
+        "in time.xlsx": "TEMPLATE_OLDER_CATALOGUE",
+    }
+
+
 def test_an_unforeseen_error_in_one_file_is_a_finding(
     ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -371,7 +389,7 @@ def test_a_failed_file_is_read_once_its_form_is_known(
     with ruled.connect("gate") as connection:
         loads = connection.execute("select status, reader_version from ops.load order by status").fetchall()
     assert [status for status, _ in loads] == ["failed", "loaded"]
-    assert loads[1][1] == "ASMS-ANNUAL/1"
+    assert loads[1][1] == "ASMS-ANNUAL/2"
 
 
 def test_a_file_beyond_the_size_limit_is_landed_and_refused(

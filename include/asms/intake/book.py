@@ -101,6 +101,11 @@ def describe(value: object) -> CellValue:
     return CellValue(str(value), "text") if value != "" else EMPTY
 
 
+def address(row: int, column: int) -> str:
+    """Name of a workbook's cell: (17, 4) → 'D17'."""
+    return f"{get_column_letter(column)}{row}"
+
+
 def number_text(value: float) -> str:
     """The shortest text that gives ``value`` back, without a needless fraction; a negative zero is a zero."""
     return (repr(value) if value.__class__ is int else repr(value + 0.0)).removesuffix(".0")

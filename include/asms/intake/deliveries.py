@@ -10,8 +10,10 @@ import psycopg
 
 from asms.findings import Finding, insert_findings
 from asms.intake.book import MAX_FILE_BYTES
+from asms.intake.explanations import OfferedExplanation, store_explanations
 from asms.intake.form_definition import Form, load_forms
 from asms.intake.form_reading import Resolve, settle
+from asms.intake.identity import read_asked
 from asms.intake.landing import SOURCE, LandingStore
 from asms.intake.problem import ProblemError
 from asms.intake.reading_pool import Answer, Limits, ReadingPool, Unforeseen
@@ -61,6 +63,7 @@ class _Ready:
     block: str
     cell_count: int
     problems: tuple[ProblemError, ...]
+    explanations: tuple[OfferedExplanation, ...]
 
 
 _Outcome = _Ready | ProblemError
@@ -102,7 +105,7 @@ def read_deliveries(
     counts = _Counts()
     with warehouse.connect("loader", autocommit=True) as connection:
         deliveries = _find_unread(connection, known, delivery_ids, force=force)
-        with ReadingPool(known, file_count=len(deliveries), limits=limits) as pool:
+        with ReadingPool(known, read_asked(connection), file_count=len(deliveries), limits=limits) as pool:
             outcomes = _read(pool, store, deliveries, resolve)
             done = 0
             while batch := list(islice(outcomes, _BATCH_FILES)):
@@ -163,7 +166,9 @@ def _settle(delivery: _Delivery, answer: Answer, resolve: Resolve) -> _Outcome:
     except Exception as error:
         logger.exception("%s cannot be read", delivery.path)
         return _unforeseen(type(error).__name__, str(error))
-    return _Ready(scan.form, code, text, scan.time_period, answer.block, answer.cell_count, scan.problems)
+    return _Ready(
+        scan.form, code, text, scan.time_period, answer.block, answer.cell_count, scan.problems, scan.explanations
+    )
 
 
 def _too_large(delivery: _Delivery) -> ProblemError | None:
@@ -226,6 +231,14 @@ def _book(
             found = [_finding(delivery, load_id, outcome)]
             loads.append(_load_row(delivery, load_id, failed_version, "failed", 0, 1, outcome.message_uk))
             counts.failed += 1
+        elif outcome.form.explanations:
+            version = outcome.form.reader_version
+            load_id, row_count = _load_id(delivery, version), len(outcome.explanations)
+            found = _book_explanations(connection, delivery, load_id, outcome)
+            loads.append(
+                _load_row(delivery, load_id, version, "loaded", row_count, len(found), None, source="explanations")
+            )
+            counts.read += 1
         else:
             version = outcome.form.reader_version
             load_id, submission_id = _load_id(delivery, version), _submission_id(delivery, outcome)
@@ -286,6 +299,22 @@ def _find_problems(delivery: _Delivery, load_id: str, submission_id: str, ready:
     return [_finding(delivery, load_id, problem, **place) for problem in problems]
 
 
+def _book_explanations(
+    connection: psycopg.Connection, delivery: _Delivery, load_id: str, ready: _Ready
+) -> list[Finding]:
+    """Store what a feedback workbook brought back; it is no return, so nothing of it enters raw."""
+    new_count, problems = store_explanations(
+        connection, delivery.delivery_id, ready.municipality_code, ready.explanations
+    )
+    place = {
+        "collection_code": ready.form.collection_code,
+        "municipality_code": ready.municipality_code,
+        "time_period": ready.time_period,
+    }
+    logger.info("%s: %d explanations, %d of them new", delivery.path, len(ready.explanations), new_count)
+    return [_finding(delivery, load_id, problem, **place) for problem in problems]
+
+
 def _load_row(
     delivery: _Delivery,
     load_id: str,
@@ -294,9 +323,11 @@ def _load_row(
     row_count: int,
     finding_count: int,
     message: str | None,
+    *,
+    source: str = SOURCE,
 ) -> tuple[object, ...]:
     return (
-        load_id, SOURCE, delivery.delivery_id, reader_version, status, row_count, finding_count, message,
+        load_id, source, delivery.delivery_id, reader_version, status, row_count, finding_count, message,
         delivery.is_sample,
     )  # fmt: skip
 

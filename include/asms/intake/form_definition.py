@@ -130,10 +130,23 @@ class SexColumn(Column):
     """How each is written (letter case aside)."""
 
 
+class NilReturn(_Model):
+    """A choice above the header by which a whole sheet says that there is nothing to report.
+
+    It stands right of a cell that bears one of ``titles``. When it is ``choice``, every blank cell of the sheet gets it as
+    its missing-reason; what is filled in stands.
+    """
+
+    titles: tuple[str, ...] = Field(min_length=1)
+    choice: str
+
+
 class Table(_Model):
     """Where the answers stand: on the sheets of this name (regular expression) or number, a code a row."""
 
     sheets: str | int
+    renamed: bool = False
+    """Whether a sheet of another name that bears the code column is taken too, unless its codes were read already."""
     header_within: int = 20
     """Rows among which the titles are looked for."""
     first_row: int | None = None
@@ -144,6 +157,7 @@ class Table(_Model):
     """Given in a long layout; ``values`` is then one column."""
     reason: Column | None = None
     remark: Column | None = None
+    nil_return: NilReturn | None = None
     ends_at: str | None = None
     """Text in the code column that begins the row after the last answer."""
 
@@ -160,11 +174,21 @@ class Table(_Model):
             raise ValueError("two value columns are the same column")
         if self.sex is not None and len(self.values) != 1:
             raise ValueError("a table with a column of sexes has one column of values")
+        if self.nil_return and not self.code.titles:
+            raise ValueError("nil_return is looked for above the header: give the code column titles")
         return self
 
 
+class Explanations(_Model):
+    """Where a feedback workbook of ours holds what its receiver explained: a finding a row, columns by their titles."""
+
+    sheet: str | int
+    finding: Column
+    text: Column
+
+
 class Form(_Model):
-    """One form in one version."""
+    """One form in one version: a return with ``tables`` of answers, or a feedback workbook with ``explanations``."""
 
     kind: Kind = "xlsx"
     """What the file is: a workbook, a CSV or a JSON text."""
@@ -175,6 +199,8 @@ class Form(_Model):
     name_en: str
     recognise: tuple[Mark, ...] = Field(min_length=1)
     """All must hold. Where several forms fit, the one with more marks is taken."""
+    identity: str | None = None
+    """Hidden sheet of a template of ours (``asms.intake.identity``): its version must be this one, its checksums hold."""
     municipality: tuple[Place, ...] = Field(min_length=1)
     """The first place that holds a text names the municipality; the others must not contradict it."""
     region: Place | None = None
@@ -187,7 +213,14 @@ class Form(_Model):
     """Last year that a return may be for. Data, not the clock, so that the same bytes are read alike at any time."""
     time_period: tuple[Place, ...] = Field(min_length=1)
     """The first place that holds a period names it; the others must agree."""
-    tables: tuple[Table, ...] = Field(min_length=1)
+    tables: tuple[Table, ...] = ()
+    explanations: Explanations | None = None
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> Self:
+        if bool(self.tables) == (self.explanations is not None):
+            raise ValueError("give either tables or explanations")
+        return self
 
     @property
     def reader_version(self) -> str:

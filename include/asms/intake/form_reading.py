@@ -6,7 +6,7 @@ anything else; ``settle`` asks the gazetteer whose return it is.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isfinite
@@ -16,8 +16,10 @@ from typing import Any, NamedTuple, Protocol
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.cell import coordinate_from_string
 
+from asms.intake import identity
 from asms.intake.book import Book, CellValue, Sheet, ValueType, number_text
-from asms.intake.form_definition import Column, Form, Mark, Place, Table
+from asms.intake.explanations import OfferedExplanation
+from asms.intake.form_definition import Column, Explanations, Form, Mark, NilReturn, Place, Table
 from asms.intake.json_answers import JsonAnswers
 from asms.intake.problem import ProblemError
 from asms.intake.text_table import TextTable
@@ -102,6 +104,7 @@ class Scan:
     time_period: str = ""
     rows: tuple[_Row, ...] = ()
     problems: tuple[ProblemError, ...] = ()
+    explanations: tuple[OfferedExplanation, ...] = ()
     refusal: ProblemError | None = None
 
 
@@ -115,38 +118,63 @@ class Return:
     time_period: str
     cells: tuple[MappedCell, ...]
     problems: tuple[ProblemError, ...]
+    explanations: tuple[OfferedExplanation, ...] = ()
+    """What a feedback workbook says beside the findings; it has no cells then."""
 
 
-def read_return(data: bytes, path: str, forms: Sequence[Form], resolve: Resolve) -> Return:
-    """Read the file ``data`` that arrived under ``path``, in this process.
+def read_return(
+    data: bytes, path: str, forms: Sequence[Form], resolve: Resolve, asked: identity.Asked | None = None
+) -> Return:
+    """Read the file ``data`` that arrived under ``path``, in this process; ``asked`` is as in ``scan_return``.
 
-    Raises ProblemError when the file as a whole cannot be used: no workbook, no known form, no municipality or period.
+    Raises ProblemError when the file as a whole cannot be used: no workbook, no known form or not in this version, no
+    municipality or period, a template that was tampered with or is of another year's catalogue.
     """
-    scan = scan_return(data, path, forms)
+    scan = scan_return(data, path, forms, asked)
     municipality_code, text = settle(scan, resolve)
     cells = tuple(map(MappedCell._make, scan.rows))
-    return Return(scan.form, municipality_code, text, scan.time_period, cells, scan.problems)
+    return Return(scan.form, municipality_code, text, scan.time_period, cells, scan.problems, scan.explanations)
 
 
-def scan_return(data: bytes, path: str, forms: Sequence[Form], *, is_guarded: bool = False) -> Scan:
-    """Read all that the file says by itself. ``is_guarded``: this process has a memory limit, and may be lost.
+def scan_return(
+    data: bytes, path: str, forms: Sequence[Form], asked: identity.Asked | None = None, *, is_guarded: bool = False
+) -> Scan:
+    """Read all that the file says by itself. ``asked`` is what templates of ours are held against.
 
-    Raises ProblemError when no form fits, or the file is none that can be read.
+    ``is_guarded``: this process has a memory limit, and may be lost. Raises ProblemError when no form fits, when the file is
+    none that can be read, and when a template's hidden sheet was edited: it cannot be trusted to say whose it is.
     """
     book = open_book(data, is_guarded=is_guarded)
     form = recognise(book, path, forms)
+    hidden = _find_sheet(book, form.identity) if form.identity else None
+    lines = identity.read_identity(hidden) if hidden else None
     region = _find_text(book, path, form.region).text if form.region else ""
     municipality = tuple(spot for place in form.municipality if (spot := _find_text(book, path, place)).text)
     scan = Scan(form, region, municipality)
     try:
-        time_period = _find_period(book, path, form)
-        rows, problems = _read_tables(book, form)
+        scan = replace(scan, time_period=_find_period(book, path, form))
+        if form.explanations:
+            return replace(scan, explanations=tuple(_read_explanations(book, form.explanations)))
+        return _scan_answers(book, scan, lines, asked)
     except ProblemError as refusal:
         return replace(scan, refusal=refusal)
+
+
+def _scan_answers(book: Book, scan: Scan, lines: Mapping[str, str] | None, asked: identity.Asked | None) -> Scan:
+    """Add the answers. ``lines`` are the hidden sheet's. Raises ProblemError when nothing of the file can be used."""
+    form = scan.form
+    rows, problems = _read_tables(book, form)
     if problems and not rows:
-        return replace(scan, refusal=problems[0])
-    problems.extend(_find_unmapped(book, form))
-    return replace(scan, time_period=time_period, rows=tuple(rows), problems=tuple(problems))
+        raise problems[0]
+    problems.extend(_find_unmapped(book, form, {sheet for sheet, *_ in rows}))
+    if lines is not None:
+        places = [identity.Place(sheet, code, cell) for sheet, cell, code, _, sex, *_ in rows if sex == "T"]
+        problems.extend(identity.check_structure(lines, places, book.sheet_names))
+        if asked is not None:
+            problems.extend(
+                identity.check_catalogue_version(lines, places, asked, form.collection_code, scan.time_period)
+            )
+    return replace(scan, rows=tuple(rows), problems=tuple(problems))
 
 
 def open_book(data: bytes, *, is_guarded: bool = False) -> Book:
@@ -167,7 +195,10 @@ def settle(scan: Scan, resolve: Resolve) -> tuple[str, str]:
 
 
 def recognise(book: Book, path: str, forms: Sequence[Form]) -> Form:
-    """Return the form whose marks all hold. Raises ProblemError FORM_NOT_RECOGNISED, saying what each form lacks."""
+    """Return the form whose marks all hold, in the version that the file says.
+
+    Raises ProblemError FORM_NOT_RECOGNISED, saying what each form lacks, or RETURN_OTHER_VERSION, naming both versions.
+    """
     lacking: list[tuple[Form, Mark]] = []
     fitting: list[Form] = []
     for form in forms:
@@ -188,7 +219,23 @@ def recognise(book: Book, path: str, forms: Sequence[Form]) -> Form:
             f"The file ({book.kind}) is none of the known forms: {in_en}. Sheets: {sheets}",
             value_found=sheets,
         )
-    return max(fitting, key=lambda form: len(form.recognise))
+    found = {form.reader_version: _find_version(book, form) for form in fitting if form.identity}
+    of_version = [form for form in fitting if found.get(form.reader_version, form.form_version) == form.form_version]
+    if not of_version:
+        known = ", ".join(form.form_version for form in fitting)
+        version = next(iter(found.values()))
+        raise ProblemError(
+            "RETURN_OTHER_VERSION",
+            f"Файл зроблено за версією {version or '?'} форми {fitting[0].form_code}, а приймається версія {known}",
+            f"The file is of version {version or '?'} of the form {fitting[0].form_code}; version {known} is taken",
+            sheet=fitting[0].identity,
+            value_found=version or None,
+        )
+    return max(of_version, key=lambda form: len(form.recognise))
+
+
+def _find_version(book: Book, form: Form) -> str:
+    return _find_on_sheet(_find_sheet(book, form.identity), Place(sheet=form.identity, key=identity.VERSION)).text
 
 
 def fold_code(text: str) -> str:
@@ -409,12 +456,39 @@ def _check_period(period: str, spot: Spot, form: Form) -> None:
     )
 
 
+def _read_explanations(book: Book, wanted: Explanations) -> Iterator[OfferedExplanation]:
+    """The rows of the list of findings that have a text. Raises ProblemError where the list is not as it was made."""
+    sheet = _find_sheet(book, wanted.sheet)
+    rows = range(1, min(sheet.row_count, _KEYS_WITHIN) + 1) if sheet else ()
+    for header in rows:
+        titles = _titles(sheet, header) if sheet else {}
+        finding, text = (_find_column(titles, column) for column in (wanted.finding, wanted.text))
+        if sheet and finding and text:
+            break
+    else:
+        raise ProblemError(
+            "EXPLANATION_LIST_CHANGED",
+            f"У звіті про перевірку немає стовпців «{'», «'.join((*wanted.text.titles, *wanted.finding.titles))}»",
+            f"The feedback workbook lacks the columns “{'”, “'.join((*wanted.text.titles, *wanted.finding.titles))}”",
+            sheet=sheet.name if sheet else None,
+        )
+    for row in range(header + 1, sheet.row_count + 1):
+        if (finding_id := sheet.text(row, finding)) and (said := sheet.text(row, text)):
+            yield OfferedExplanation(finding_id, said, sheet.name, sheet.address(row, text))
+
+
 def _read_tables(book: Book, form: Form) -> tuple[list[_Row], list[ProblemError]]:
     rows: list[_Row] = []
     problems: list[ProblemError] = []
     for table in form.tables:
         names = _select_table_sheets(book, table)
-        if not names:
+        for name in names:
+            try:
+                _read_table(book.sheet(name), table, rows, problems.append)
+            except ProblemError as problem:
+                problems.append(problem)
+        renamed = table.renamed and _read_renamed(book, table, names, rows, problems)
+        if not names and not renamed:
             problems.append(
                 ProblemError(
                     "FORM_SHEET_MISSING",
@@ -422,11 +496,6 @@ def _read_tables(book: Book, form: Form) -> tuple[list[_Row], list[ProblemError]
                     f"There is no sheet “{table.sheets}”; the file has: {', '.join(book.sheet_names[:10])}",
                 )
             )
-        for name in names:
-            try:
-                _read_table(book.sheet(name), table, rows, problems.append)
-            except ProblemError as problem:
-                problems.append(problem)
     if len(form.tables) > 1 and len({row[:2] for row in rows}) != len(rows):
         raise ProblemError(
             "FORM_MAPS_TWICE",
@@ -434,6 +503,29 @@ def _read_tables(book: Book, form: Form) -> tuple[list[_Row], list[ProblemError]
             f"The definition of form {form.form_code} reads the same cell twice",
         )
     return rows, problems
+
+
+def _read_renamed(
+    book: Book, table: Table, named: Sequence[str], rows: list[_Row], problems: list[ProblemError]
+) -> bool:
+    """Read the sheets of other names that bear new codes; whether there were any. A copy bears codes that were read."""
+    codes = {row[2] for row in rows}
+    known = len(codes)
+    for name in book.visible_sheet_names:
+        if name in named or not _bears_codes(book, name, table):
+            continue
+        found: list[_Row] = []
+        told: list[ProblemError] = []
+        try:
+            _read_table(book.sheet(name), table, found, told.append)
+        except ProblemError:
+            continue  # it is told as a sheet that was not read
+        new = {row[2] for row in found}
+        if codes.isdisjoint(new) and any(re.fullmatch(table.code.pattern, code) for code in new):
+            codes |= new
+            rows.extend(found)
+            problems.extend(told)
+    return len(codes) > known
 
 
 def _select_table_sheets(book: Book, table: Table) -> list[str]:
@@ -444,9 +536,9 @@ def _select_table_sheets(book: Book, table: Table) -> list[str]:
     return [n for n in names if re.fullmatch(table.sheets, n.strip()) or _bears_codes(book, n, table)]
 
 
-def _find_unmapped(book: Book, form: Form) -> Iterator[ProblemError]:
-    """Tell the visible sheets that look like answers and that no table of the form takes."""
-    mapped = {name for table in form.tables for name in _select_table_sheets(book, table)}
+def _find_unmapped(book: Book, form: Form, read: Collection[str]) -> Iterator[ProblemError]:
+    """Tell the visible sheets that look like answers, that were not ``read`` and that no table of the form takes."""
+    mapped = {*read, *(name for table in form.tables for name in _select_table_sheets(book, table))}
     for name in book.visible_sheet_names:
         if name not in mapped and any(_bears_codes(book, name, table) for table in form.tables):
             yield ProblemError(
@@ -489,6 +581,8 @@ _Asked = tuple[int, str, str | None, ValueType]
 def _read_table(sheet: Sheet, table: Table, rows: list[_Row], report: Callable[[ProblemError], None]) -> None:
     """Add the answers of a sheet to ``rows``. The loop runs for each of a cycle's million lines, so it makes no objects."""
     layout = _find_layout(sheet, table)
+    nil = _find_nil_choice(sheet, layout, table.nil_return, report) if table.nil_return else None
+    read_before = len(rows)
     broken = sheet.find_broken_rows(layout.header)
     sexes = _spell_sexes(table)
     address_in = {column: sheet.address_in(column) for column, _, _ in layout.values}
@@ -497,7 +591,7 @@ def _read_table(sheet: Sheet, table: Table, rows: list[_Row], report: Callable[[
         if code_text.__class__ is not str:
             code_text = sheet.value(number, layout.code).text or ""
         if table.ends_at and _fold(code_text).startswith(_fold(table.ends_at)):
-            return
+            break
         if number in broken:
             report(broken[number])
             continue
@@ -515,6 +609,56 @@ def _read_table(sheet: Sheet, table: Table, rows: list[_Row], report: Callable[[
             for column, sex, text, value_type in asked:
                 cell = address_in[column](number)
                 rows.append((sheet.name, cell, code, code_text, sex, text, value_type, reason, remark))
+    if nil is not None:
+        rows[read_before:] = _answer_nil(rows[read_before:], nil, report)
+
+
+def _find_nil_choice(
+    sheet: Sheet, layout: _Layout, wanted: NilReturn, report: Callable[[ProblemError], None]
+) -> str | None:
+    """The choice of a nil return, if it was made. A text that is not the one offered is told and means nothing."""
+    titles = {_fold(title) for title in wanted.titles}
+    for row in range(1, layout.first_row - 1):
+        texts = [sheet.text(row, column) for column in range(1, sheet.column_count + 1)]
+        at = next((number for number, text in enumerate(texts) if _fold(text) in titles), None)
+        if at is None:
+            continue
+        found = next(((number, text) for number, text in enumerate(texts) if number > at and text), None)
+        if found is None:
+            return None
+        if _same(found[1], wanted.choice):
+            return wanted.choice
+        report(
+            ProblemError(
+                "NIL_RETURN_UNCLEAR",
+                f"У виборі нульової звітності стоїть «{found[1]}»; приймається лише «{wanted.choice}» або порожньо",
+                f"The choice of a nil return holds “{found[1]}”; only “{wanted.choice}” or nothing is taken",
+                sheet=sheet.name,
+                cell=sheet.address(row, found[0] + 1),
+                value_found=found[1],
+            )
+        )
+    return None
+
+
+def _answer_nil(rows: Sequence[_Row], choice: str, report: Callable[[ProblemError], None]) -> Iterator[_Row]:
+    """Give ``choice`` as the reason of every blank cell that has none; figures other than zero contradict it and stand."""
+    contradicting = [row for row in map(MappedCell._make, rows) if row.value_type == "number" and row.value_text != "0"]
+    if contradicting:
+        first = contradicting[0]
+        report(
+            ProblemError(
+                "NIL_RETURN_CONTRADICTED",
+                f"Обрано «{choice}», проте на аркуші заповнено чисел: {len(contradicting)}; їх прочитано",
+                f"“{choice}” is chosen, but the sheet holds {len(contradicting)} figures; they were read",
+                sheet=first.sheet,
+                cell=first.cell,
+                value_found=first.value_text,
+            )
+        )
+    for row in map(MappedCell._make, rows):
+        is_blank = not (row.value_text or "").strip() and row.reason_text is None
+        yield row._replace(reason_text=choice) if is_blank else row
 
 
 def _judge_code(text: str, pattern: str) -> tuple[str, bool]:

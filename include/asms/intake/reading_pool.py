@@ -18,6 +18,7 @@ from typing import Self, TypeVar
 
 from asms.intake.form_definition import Form
 from asms.intake.form_reading import Scan
+from asms.intake.identity import Asked
 from asms.intake.problem import ProblemError
 
 _MOST_WORKERS = 4  # beyond, the one writer is the narrow place
@@ -63,12 +64,14 @@ Answer = Scanned | ProblemError | Unforeseen
 class ReadingPool:
     """Worker processes, started when first needed. Use as a context manager."""
 
-    def __init__(self, forms: Sequence[Form], *, file_count: int, limits: Limits | None = None) -> None:
-        """A worker a core, but no more than there are files."""
+    def __init__(
+        self, forms: Sequence[Form], asked: Asked | None, *, file_count: int, limits: Limits | None = None
+    ) -> None:
+        """A worker a core, but no more than there are files. ``asked`` is what templates of ours are held against."""
         self._count = max(1, min(_MOST_WORKERS, os.cpu_count() or 1, file_count))
         self._threads = ThreadPoolExecutor(self._count)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        self._workers = [_Worker(tuple(forms), limits or Limits()) for _ in range(self._count)]
+        self._workers = [_Worker(tuple(forms), asked, limits or Limits()) for _ in range(self._count)]
         for worker in self._workers:
             self._idle.put(worker)
 
@@ -111,8 +114,8 @@ class ReadingPool:
 class _Worker:
     """One process, and the pipe to it; a new one after one was lost."""
 
-    def __init__(self, forms: tuple[Form, ...], limits: Limits) -> None:
-        self._forms = forms
+    def __init__(self, forms: tuple[Form, ...], asked: Asked | None, limits: Limits) -> None:
+        self._known = forms, asked
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
@@ -164,10 +167,10 @@ class _Worker:
             env=_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         theirs.close()
-        ours.send(self._forms)
         try:
+            ours.send(self._known)
             ours.recv()  # it is ready: what follows is about a file
-        except EOFError as error:
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             raise ReaderError(
                 f"the process that reads files ended with code {self._process.wait()}: see its output"
             ) from error

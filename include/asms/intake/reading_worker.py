@@ -12,31 +12,34 @@ from multiprocessing.connection import Connection
 
 from asms.intake.form_definition import Form
 from asms.intake.form_reading import scan_return
+from asms.intake.identity import Asked
 from asms.intake.problem import ProblemError
 from asms.intake.reading_pool import Answer, Scanned, Unforeseen
 from asms.warehouse.copy import format_rows
 
 
 def main() -> None:
-    """Read the forms, then file after file, until the other end of the pipe closes."""
+    """Read the forms and what the catalogue asks, then file after file, until the other end of the pipe closes."""
     connection = Connection(int(sys.argv[1]))
     memory = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to the whole group; the parent closes the pipe
-    forms: tuple[Form, ...] = connection.recv()
+    forms: tuple[Form, ...]
+    asked: Asked | None
+    forms, asked = connection.recv()
     connection.send(None)
     while True:
         try:
             (path, is_guarded), data = connection.recv(), connection.recv_bytes()
         except EOFError:
             return
-        connection.send(_read(data, path, forms, is_guarded=is_guarded))
+        connection.send(_read(data, path, forms, asked, is_guarded=is_guarded))
 
 
-def _read(data: bytes, path: str, forms: tuple[Form, ...], *, is_guarded: bool = True) -> Answer:
+def _read(data: bytes, path: str, forms: tuple[Form, ...], asked: Asked | None, *, is_guarded: bool) -> Answer:
     try:
-        scan = scan_return(data, path, forms, is_guarded=is_guarded)
+        scan = scan_return(data, path, forms, asked, is_guarded=is_guarded)
         return Scanned(replace(scan, rows=()), format_rows(scan.rows), len(scan.rows))
     except ProblemError as problem:
         return problem

@@ -44,10 +44,13 @@ def compose(news: News, *, is_sample: bool) -> Letter:
         "counts": {severity: news.count(severity) for severity in _SEVERITIES},
         "subject": subject,
         "is_sample": is_sample,
-        **_words(),
     }
-    text, html = (_environment().get_template(name).render(given) for name in ("mail.txt.j2", "mail.html.j2"))
-    return Letter(subject, text.strip() + "\n", html.strip() + "\n")
+    return Letter(subject, render("mail.txt.j2", given), render("mail.html.j2", given))
+
+
+def render(name: str, given: dict[str, Any]) -> str:
+    """A template of this package with ``given`` and the words filled in."""
+    return _environment().get_template(name).render({**_words(), **given}).strip() + "\n"
 
 
 def clean(value: object, longest: int = _LONGEST) -> str:

@@ -108,6 +108,18 @@ def notify(
     return result
 
 
+def send_waiting(
+    warehouse: Warehouse, settings: Settings, send: Callable[[EmailMessage], object] | None = None
+) -> tuple[int, tuple[str, ...]]:
+    """Send what is in the outbox and unsent; return how many mails, and the files written where there is no ``send``.
+
+    Raises:
+        NotifyError: a mail could not be sent. The others went out.
+        RecipientsError: the list of recipients, which names the sender, cannot be used.
+    """
+    return _send_all(warehouse, settings.outbox, load_recipients(settings.recipients).sender, send)
+
+
 def _send_all(
     warehouse: Warehouse, outbox: Path, sender: str, send: Callable[[EmailMessage], object] | None
 ) -> tuple[int, tuple[str, ...]]:

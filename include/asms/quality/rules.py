@@ -168,6 +168,25 @@ inner join quality.rule on found_now.rule_id = rule.rule_id and rule.is_active
 order by finding_id, found_now.value_expected
 """
 
+# What staff accepted an explanation of, or waived, is not found while the value stands; a waived fatal finding whose value is
+# not vouched for rejects the value and stops nothing.
+_DECIDED = """
+({alias}.rule_id, {alias}.collection_code, {alias}.municipality_code, {alias}.time_period, {alias}.indicator_code, {alias}.sex,
+    {alias}.value_found)
+    is not distinct from (silence.rule_id, silence.collection_code, silence.municipality_code, silence.time_period,
+        silence.indicator_code, silence.sex, silence.value_found)
+"""
+_SILENCE = "delete from fingerprinted using quality.silence where silence.effect = 'silence' and {decided}"
+_SOFTEN = (
+    "update fingerprinted set severity = 'error' from quality.silence where silence.effect = 'reject' and {decided}"
+)
+_SILENCE_READERS = """
+update quality.finding
+set is_open = false, closed_at = now()
+from quality.silence
+where finding.is_open and silence.effect = 'silence' and {decided}
+"""
+
 _OPEN = """
 insert into quality.finding (
     finding_id, rule_id, severity, dataset, load_id, submission_id, collection_code, municipality_code, time_period,
@@ -261,9 +280,12 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         _find_broken(connection, is_full)
         _check_rules_known(connection)
         connection.execute(_FINGERPRINTED)
+        connection.execute(_decided(_SILENCE, "fingerprinted"))
+        connection.execute(_decided(_SOFTEN, "fingerprinted"))
         opened = connection.execute(_OPEN, (warehouse.is_sample,)).rowcount
         closed = connection.execute(_scoped(_CLOSE, "finding", is_full)).rowcount
         closed += connection.execute(_CLOSE_READERS).rowcount
+        closed += connection.execute(_decided(_SILENCE_READERS, "finding")).rowcount
         counted: dict[str, int] = dict(connection.execute(_COUNT).fetchall())
     logger.info("build %d: %d findings opened or renewed, %d closed", build_id, opened, closed)
     return {severity: counted.get(severity, 0) for severity in SEVERITIES}
@@ -272,6 +294,10 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
 def _scoped(statement: LiteralString, alias: str, is_full: bool, **parts: sql.Composable) -> sql.Composed:
     redone = sql.SQL(_REDONE).format(is_full=sql.Literal(is_full), alias=sql.Identifier(alias))
     return sql.SQL(statement).format(redone=redone, **parts)
+
+
+def _decided(statement: LiteralString, alias: str) -> sql.Composed:
+    return sql.SQL(statement).format(decided=sql.SQL(_DECIDED).format(alias=sql.Identifier(alias)))
 
 
 def _find_broken(connection: psycopg.Connection, is_full: bool) -> None:

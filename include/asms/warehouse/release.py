@@ -397,10 +397,15 @@ def _record_release(
 
 
 def _record_inputs(connection: psycopg.Connection, build_id: int, release_id: int) -> None:
-    """From now on these loads and versions are published, and need no redoing."""
+    """From now on these loads, decisions and versions are published, and need no redoing."""
     connection.execute(
         "insert into ops.release_load (load_id, release_id) select load_id, %s from ops.build_load where build_id = %s "
         "on conflict (load_id) do nothing",
+        (release_id, build_id),
+    )
+    connection.execute(
+        "insert into ops.release_decision (decision_no, release_id) "
+        "select decision_no, %s from ops.build_decision where build_id = %s on conflict (decision_no) do nothing",
         (release_id, build_id),
     )
     connection.execute("delete from ops.input_version")

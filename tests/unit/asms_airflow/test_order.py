@@ -26,6 +26,10 @@ def test_left_out_assets_take_their_dags_with_them_and_hold_up_nobody() -> None:
     assert run_order(uses, {"y"}) == ["a", "build"]
 
 
+def test_what_no_asset_joins_is_left_to_people() -> None:
+    assert run_order([_use("a", "x"), _use("b"), _use("c", needs="x")]) == ["a", "c"]
+
+
 def test_a_dag_may_read_what_it_fills() -> None:
     assert run_order([_use("a", "x", "x")]) == ["a"]
 

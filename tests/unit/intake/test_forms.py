@@ -254,11 +254,12 @@ def test_one_form_in_one_version_is_defined_once(forms: Path) -> None:
 
 def test_the_forms_that_ship() -> None:
     assert [(form.kind, form.reader_version) for form in load_forms()] == [
-        ("xlsx", "ASMS-ANNUAL/1"),
+        ("xlsx", "ASMS-ANNUAL/2"),
         ("csv", "ASMS-ANNUAL-CSV/1"),
         ("csv", "ASMS-ANNUAL-CSV-COLUMNS/1"),
         ("csv", "ASMS-ANNUAL-CSV-SHEET/1"),
         ("json", "ASMS-ANNUAL-JSON/1"),
+        ("xlsx", "ASMS-FEEDBACK/1"),
         ("xlsx", "TC2018/1"),
     ]
 

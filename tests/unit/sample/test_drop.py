@@ -9,6 +9,7 @@ from python_calamine import CalamineWorkbook
 
 from asms.catalogue import load_catalogue
 from asms.intake.template import TemplateRow, write_template
+from asms.returns import list_questions
 from asms.sample import make_sample
 from asms.sample.answers import Answer, make_answers
 from asms.sample.drop import YEARS, file_name
@@ -20,21 +21,13 @@ REPORTING = [one for one in HROMADAS if one.has_return]
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[TemplateRow]:
+def rows() -> dict[int, list[TemplateRow]]:
     catalogue = load_catalogue()
-    domains = {domain.domain_code: domain.name_uk for domain in catalogue.domains}
-    return [
-        TemplateRow(
-            card.indicator_code, card.domain_code, domains[card.domain_code], card.name_uk, card.name_en,
-            card.unit_measure, card.is_sex_split,
-        )
-        for card in catalogue.indicators
-        if card.collection_code == "ASMS" and not card.is_derived
-    ]  # fmt: skip
+    return {year: list_questions(catalogue, year) for year in YEARS}
 
 
 @pytest.fixture(scope="module")
-def drop(rows: list[TemplateRow], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drop(rows: dict[int, list[TemplateRow]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_sample(
         tmp_path_factory.mktemp("sample") / "drop", write_template=write_template, rows=rows, catalogue_version="v1"
     )
@@ -55,7 +48,9 @@ def test_there_is_a_return_per_hromada_and_year(drop: Path) -> None:
     assert len(_hashes(drop)) == len(REPORTING) * len(YEARS) + 1  # one is sent twice
 
 
-def test_a_second_call_makes_only_what_is_not_right_and_equal_bytes(rows: list[TemplateRow], drop: Path) -> None:
+def test_a_second_call_makes_only_what_is_not_right_and_equal_bytes(
+    rows: dict[int, list[TemplateRow]], drop: Path
+) -> None:
     calls: list[Path] = []
 
     def counting(path: Path, **given: object) -> None:
@@ -77,7 +72,7 @@ def test_a_second_call_makes_only_what_is_not_right_and_equal_bytes(rows: list[T
     assert _hashes(drop) == before
 
 
-def test_another_catalogue_makes_other_files(rows: list[TemplateRow], tmp_path: Path) -> None:
+def test_another_catalogue_makes_other_files(rows: dict[int, list[TemplateRow]], tmp_path: Path) -> None:
     def tiny(path: Path, **given: object) -> None:
         path.write_text(str(given["catalogue_version"]), encoding="utf-8")
 
@@ -89,8 +84,8 @@ def test_another_catalogue_makes_other_files(rows: list[TemplateRow], tmp_path: 
     assert _hashes(folder) != first
 
 
-def test_every_question_of_the_catalogue_is_answered(rows: list[TemplateRow]) -> None:
-    asked = {(row.code, sex) for row in rows for sex in ("TFM" if row.is_sex_split else "T")}
+def test_every_question_of_the_catalogue_is_answered(rows: dict[int, list[TemplateRow]]) -> None:
+    asked = {(row.code, sex) for row in rows[2023] for sex in ("TFM" if row.is_sex_split else "T")}
     given = make_answers(REPORTING[1], 2023)
     without_reason = {key for key in asked if key not in given and given.get((key[0], "T"), Answer(1)).reason is None}
     assert without_reason == set()

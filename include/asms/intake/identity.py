@@ -1,0 +1,204 @@
+"""What a template of ours says of itself on its hidden sheet, and whether the workbook that came back is still that template.
+
+The hidden sheet has a key and a value a row: whose and of when it is, a mark per sheet over its codes and their addresses,
+and a checksum over all of these. The writer and the reader share this module, so that they cannot drift apart.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import psycopg
+
+from asms.intake.book import Sheet
+from asms.intake.problem import ProblemError
+
+CHECKSUM = "checksum"
+VERSION = "form_version"
+_CATALOGUE = "catalogue_version"
+_SHEET = "sheet "
+_KEYS_WITHIN = 100
+_NAMED = 10
+"""Codes that a message lists before it counts the rest."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a sheet as read: the code and the address of its total."""
+
+    sheet: str
+    code: str
+    cell: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the catalogue in force asks. ``questions``: collection, code, first and last year (None: still asked)."""
+
+    catalogue_version: str
+    questions: tuple[tuple[str, str, int, int | None], ...]
+
+    def codes(self, collection_code: str, year: int) -> frozenset[str]:
+        """Codes that the collection asks for ``year``."""
+        return _codes(self, collection_code, year)
+
+
+@cache
+def _codes(asked: Asked, collection_code: str, year: int) -> frozenset[str]:
+    return frozenset(
+        code
+        for collection, code, first, last in asked.questions
+        if collection == collection_code and first <= year and (last is None or year <= last)
+    )
+
+
+def read_asked(connection: psycopg.Connection) -> Asked | None:
+    """What the stored catalogue asks; None when no catalogue is stored."""
+    version = connection.execute("select catalogue_version from catalogue.version").fetchone()
+    if version is None:
+        return None
+    rows = connection.execute(
+        "select collection_code, indicator_code, valid_from, valid_to from catalogue.indicator "
+        "where not is_derived order by 1, 2, 3"
+    )
+    return Asked(version[0], tuple(rows))
+
+
+def mark_sheet(places: Iterable[tuple[str, str]]) -> str:
+    """The mark of a sheet, from its (code, address) pairs: their number, a hash of the codes, a hash of both."""
+    found = sorted(places)
+    return f"{len(found)} {_hash(code for code, _ in found)} {_hash(f'{code} {cell}' for code, cell in found)}"
+
+
+def seal(identity: Mapping[str, str], marks: Mapping[str, str]) -> dict[str, str]:
+    """Lines of the hidden sheet: ``identity``, the ``marks`` by name of sheet, and the checksum over them."""
+    lines = {**identity, **{f"{_SHEET}{name}": mark for name, mark in marks.items()}}
+    return {**lines, CHECKSUM: _checksum(lines)}
+
+
+def read_identity(sheet: Sheet) -> dict[str, str]:
+    """Lines of the hidden sheet. Raises ProblemError TEMPLATE_IDENTITY_EDITED when its checksum does not hold."""
+    rows = range(1, min(sheet.row_count, _KEYS_WITHIN) + 1)
+    lines = {key: sheet.text(row, 2) for row in rows if (key := sheet.text(row, 1))}
+    if lines.get(CHECKSUM) != _checksum({key: value for key, value in lines.items() if key != CHECKSUM}):
+        raise ProblemError(
+            "TEMPLATE_IDENTITY_EDITED",
+            f"Службовий аркуш «{sheet.name}» змінено, тож не можна покластися на те, що це шаблон громади "
+            f"{lines.get('municipality_code') or '?'} за {lines.get('time_period') or '?'} рік",
+            f"The hidden sheet “{sheet.name}” was edited, so it cannot be trusted that this is the template of "
+            f"{lines.get('municipality_code') or '?'} for {lines.get('time_period') or '?'}",
+            sheet=sheet.name,
+            value_found=lines.get(CHECKSUM),
+        )
+    return lines
+
+
+def check_structure(
+    lines: Mapping[str, str], places: Sequence[Place], sheet_names: Sequence[str]
+) -> Iterator[ProblemError]:
+    """Tell the sheets that are gone, whose codes differ from the template's, or whose codes stand elsewhere."""
+    marks = _marks(lines)
+    by_sheet = _by_sheet(places)
+    for name, found in by_sheet.items():
+        mark = mark_sheet(found)
+        if mark in marks.values():
+            continue
+        if _codes_of(mark) in map(_codes_of, marks.values()):
+            yield ProblemError(
+                "TEMPLATE_LAYOUT_CHANGED",
+                f"На аркуші «{name}» рядки або стовпці стоять не там, де в шаблоні; прочитано за кодами й заголовками",
+                f"On the sheet “{name}” rows or columns are not where the template had them; read by codes and titles",
+                sheet=name,
+            )
+        else:
+            expected = next((mark for domain, mark in marks.items() if _is_of(domain, found)), "0").split()[0]
+            yield ProblemError(
+                "TEMPLATE_CODES_CHANGED",
+                f"Коди показників на аркуші «{name}» не ті, що в шаблоні: прочитано рядків {len(found)}, "
+                f"у шаблоні {expected}",
+                f"The indicator codes on the sheet “{name}” are not the template's: {len(found)} lines read, "
+                f"{expected} in the template",
+                sheet=name,
+                value_found=str(len(found)),
+            )
+    for domain in marks:
+        if domain not in sheet_names and not any(_is_of(domain, found) for found in by_sheet.values()):
+            yield ProblemError(
+                "FORM_SHEET_MISSING",
+                f"Немає аркуша «{domain}», який був у шаблоні; у книзі є: {', '.join(sheet_names[:_NAMED])}",
+                f"The sheet “{domain}” of the template is gone; the workbook has: {', '.join(sheet_names[:_NAMED])}",
+                value_found=domain,
+            )
+
+
+def check_catalogue_version(
+    lines: Mapping[str, str], places: Sequence[Place], asked: Asked, collection_code: str, time_period: str
+) -> Iterator[ProblemError]:
+    """Compare a template of another catalogue version with what the year asks now.
+
+    Yields TEMPLATE_OLDER_CATALOGUE when the year asks more. Raises ProblemError TEMPLATE_OTHER_CATALOGUE when the template
+    itself (not a line that somebody added to it) asks what the year does not: it is of another year or catalogue.
+    """
+    version = lines.get(_CATALOGUE, "")
+    if version == asked.catalogue_version:
+        return
+    expected = asked.codes(collection_code, int(time_period[:4]))
+    own = {_codes_of(mark) for mark in _marks(lines).values()}
+    untouched = [found for found in _by_sheet(places).values() if _codes_of(mark_sheet(found)) in own]
+    strange = sorted({code for found in untouched for code, _ in found} - expected)
+    if strange:
+        raise ProblemError(
+            "TEMPLATE_OTHER_CATALOGUE",
+            f"Шаблон зроблено за версією каталогу {version}, чинна версія {asked.catalogue_version}; форма за "
+            f"{time_period} рік не має його показників: {_list(strange)}",
+            f"The template is of catalogue version {version}, in force is {asked.catalogue_version}; the form for "
+            f"{time_period} has no such indicators: {_list(strange)}",
+            value_found=version,
+        )
+    domains = {place.code.partition(".")[0] for place in places}
+    lacking = sorted(
+        {code for code in expected if code.partition(".")[0] in domains} - {place.code for place in places}
+    )
+    if lacking:
+        yield ProblemError(
+            "TEMPLATE_OLDER_CATALOGUE",
+            f"Шаблон зроблено за версією каталогу {version}, чинна версія {asked.catalogue_version}; його прочитано, "
+            f"але форма за {time_period} рік має ще: {_list(lacking)}",
+            f"The template is of catalogue version {version}, in force is {asked.catalogue_version}; it was read, but the "
+            f"form for {time_period} also asks: {_list(lacking)}",
+            value_found=version,
+        )
+
+
+def _marks(lines: Mapping[str, str]) -> dict[str, str]:
+    return {key.removeprefix(_SHEET): value for key, value in lines.items() if key.startswith(_SHEET)}
+
+
+def _codes_of(mark: str) -> str:
+    """The part of a mark that does not depend on addresses."""
+    return mark.rpartition(" ")[0]
+
+
+def _by_sheet(places: Iterable[Place]) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for place in places:
+        found.setdefault(place.sheet, []).append((place.code, place.cell))
+    return found
+
+
+def _is_of(domain: str, found: Iterable[tuple[str, str]]) -> bool:
+    return any(code.startswith(f"{domain}.") for code, _ in found)
+
+
+def _list(codes: Sequence[str]) -> str:
+    more = len(codes) - _NAMED
+    return ", ".join(codes[:_NAMED]) + (f" (+{more})" if more > 0 else "")
+
+
+def _checksum(lines: Mapping[str, str]) -> str:
+    return _hash(f"{key}={value.strip()}" for key, value in lines.items())
+
+
+def _hash(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

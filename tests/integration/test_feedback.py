@@ -1,0 +1,420 @@
+"""From a dropped return to the report on it and back: what the sender gets, what he explains, and what that does to findings."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from openpyxl.worksheet.worksheet import Worksheet
+
+from asms.catalogue import Catalogue, load_catalogue, store_catalogue
+from asms.feedback import FeedbackError, MadeFeedback, make_feedback
+from asms.geography import Gazetteer
+from asms.intake import land_drop, read_deliveries
+from asms.intake.landing import LandingStore
+from asms.intake.template import TemplateAnswer, write_template
+from asms.quality.decisions import decide_explanation, list_explanations
+from asms.quality.rules import apply_rules
+from asms.returns import list_questions
+from asms.settings import Settings, load_settings
+from asms.sources.katottg import fetch_katottg
+from asms.warehouse.build import start_build
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.dbt import build_layer
+from asms.warehouse.migrate import grant_database, prepare
+
+VINNYTSIA = "UA05020030000031457"
+WARNING = "CHK.CUL.003.1"  # visits >= readers
+HOSTILE = '=HYPERLINK("http://example.org";"<b>x</b>")'
+Answers = Mapping[str, object]
+
+
+@dataclass
+class House:
+    """A warehouse with codifier and catalogue, and the drop that returns are put into."""
+
+    warehouse: Warehouse
+    settings: Settings
+    catalogue: Catalogue
+    gazetteer: Gazetteer
+    drop: Path
+
+    def send(self, name: str, answers: Answers, *, domains: tuple[str, ...] = ("CUL", "POP")) -> None:
+        """Put a return of our form into the drop."""
+        write_template(
+            self.drop / name,
+            indicators=[row for row in list_questions(self.catalogue, 2024) if row.domain_code in domains],
+            municipality_code=VINNYTSIA,
+            municipality_name="Вінницька міська територіальна громада",
+            time_period="2024",
+            catalogue_version=self.catalogue.catalogue_version,
+            answers={(code, "T"): TemplateAnswer(value) for code, value in answers.items()},
+        )
+
+    def read(self) -> None:
+        """What the night's ingest does."""
+        land_drop(self.warehouse, self.settings)
+        read_deliveries(self.warehouse, self.settings, self.gazetteer.resolve)
+
+    def check(self, *, is_staged: bool = False) -> None:
+        """What the night's build does up to the rules; ``is_staged`` says that staging is as it would be."""
+        build = start_build(self.warehouse, force=True)
+        if not is_staged:
+            build_layer(
+                self.warehouse, "staging", build.build_id, build.is_full, target_path=self.settings.home / "dbt"
+            )
+        apply_rules(self.warehouse, build.build_id, build.is_full)
+
+    def answer(self) -> MadeFeedback:
+        return make_feedback(self.warehouse, self.settings, catalogue=self.catalogue)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.warehouse.connect("admin") as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]  # SQL of these tests
+
+    def report(self, kind: str = "xlsx") -> Path:
+        """The file of the report that was made last on a return."""
+        ((path,),) = self.rows(
+            f"select {'workbook' if kind == 'xlsx' else kind}_path from quality.feedback order by made_at desc limit 1"
+        )
+        return self.settings.home / path
+
+
+@pytest.fixture(scope="module")
+def furnished(template_warehouse: Warehouse, pg_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Gazetteer:
+    """Database ``feedback_furnished`` with catalogue and codifier, which tests copy and never touch, and its gazetteer."""
+    ours = replace(template_warehouse, database="feedback_furnished", is_sample=True)
+    prepare(ours)
+    store_catalogue(ours, load_catalogue())
+    folder = tmp_path_factory.mktemp("codifier")
+    settings = load_settings({"ASMS_HOME": str(folder), "ASMS_CREDENTIALS": str(pg_home / "credentials.json")})
+    fetch_katottg(ours, settings, LandingStore(settings.landing).put)
+    with ours.connect("loader") as connection:
+        return Gazetteer.from_warehouse(connection)
+
+
+@pytest.fixture
+def house(template_warehouse: Warehouse, settings: Settings, furnished: Gazetteer) -> Iterator[House]:
+    copy = replace(template_warehouse, database=f"test_{uuid.uuid4().hex[:12]}", is_sample=True)
+    server = replace(template_warehouse, database="postgres")
+    with server.connect("admin", autocommit=True) as connection:
+        connection.execute(f"create database {copy.database} template feedback_furnished")  # type: ignore[arg-type]
+        grant_database(connection, copy.database)
+    drop = settings.home / "sample" / "drop"
+    drop.mkdir(parents=True)
+    yield House(copy, settings, load_catalogue(), furnished, drop)
+    with server.connect("admin", autocommit=True) as connection:
+        connection.execute(f"drop database {copy.database} with (force)")  # type: ignore[arg-type]
+
+
+def find(house: House, rule: str, code: str, value: str, cell: str = "D5") -> None:
+    """Open a finding on the newest return, as the rules do."""
+    with house.warehouse.connect("gate") as connection:
+        connection.execute(
+            "insert into quality.finding (finding_id, rule_id, severity, dataset, submission_id, collection_code,"
+            " municipality_code, time_period, indicator_code, sex, file_name, sheet, cell, value_found, message_uk, message_en,"
+            " remedy_uk, remedy_en) select md5(rule_id || submission_id || %(value)s || %(code)s), rule_id, severity,"
+            " 'submissions', submission_id, collection_code, municipality_code, time_period, %(code)s, 'T', file_name, 'CUL',"
+            " %(cell)s, %(value)s, title_uk, title_en, remedy_uk, remedy_en from quality.rule cross join raw.submission"
+            " where rule_id = %(rule)s",
+            {"rule": rule, "code": code, "value": value, "cell": cell},
+        )
+
+
+def list_rows(sheet: Worksheet) -> list[dict[str, Any]]:
+    """Lines of the first sheet's list, by Ukrainian title."""
+    rows = list(sheet.iter_rows(values_only=True))
+    header = next(number for number, row in enumerate(rows) if row[0] == "№\nNo.")
+    titles = [str(title).partition("\n")[0] for title in rows[header]]
+    return [dict(zip(titles, row, strict=True)) for row in rows[header + 1 :] if row[0]]
+
+
+def explain(report: Path, target: Path, texts: Mapping[str, str]) -> None:
+    """Save a copy of the report with ``texts`` beside the findings on these cells, as a sender does."""
+    book = openpyxl.load_workbook(report)
+    sheet = book.worksheets[0]
+    header = next(cell.row for cell in sheet["A"] if cell.value == "№\nNo.")
+    titles = {str(cell.value).partition("\n")[0]: cell.column for cell in sheet[header]}
+    for row in range(header + 1, sheet.max_row + 1):
+        text = texts.get(str(sheet.cell(row, titles["Клітинка"]).value))
+        if text is not None:
+            sheet.cell(row, titles["Пояснення відправника"]).value = text
+    book.save(target)
+
+
+def test_from_a_dropped_return_to_its_report_and_back(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.002": 5000, "CUL.003": 1, "CUL.001": "сорок", "POP.001": 370000})
+    house.read()
+    house.check()
+    made = house.answer()
+    assert (made.report_count, made.failures) == (1, [])
+
+    book = openpyxl.load_workbook(house.report())
+    lines = {line["Клітинка"]: line for line in list_rows(book.worksheets[0])}
+    (visits,) = [cell for cell, line in lines.items() if str(line["Показник"]).startswith("CUL.003")]
+    assert lines[visits]["Важливість"] == "Попередження\nWarning"
+    told = json.loads(house.report("json").read_text(encoding="utf-8"))
+    assert told["counts"]["total"] == len(lines) == made.finding_count
+    assert told["counts"]["warning"] >= 1 <= told["counts"]["error"]
+    assert {item["rule_id"] for item in told["findings"]} >= {WARNING, "CELL_NOT_A_NUMBER"}
+    sheet = book["CUL"]
+    assert sheet[visits].value == 1 and "Попередження" in sheet[visits].comment.text
+    assert sheet[visits].fill.start_color.rgb == "FFFFEB9C"
+    assert sheet["D5"].value == "сорок" and sheet["D5"].fill.start_color.rgb == "FFFFC7CE"
+    assert sheet["D6"].value == 5000 and sheet["D6"].fill.patternType is None
+    assert house.answer() == MadeFeedback(cpu_seconds=house.answer().cpu_seconds)  # nothing changed, so nothing is made
+
+    explain(house.report(), house.drop / "відповідь.xlsx", {visits: "Бібліотеку було зачинено на ремонт"})
+    house.read()
+    (offered,) = list_explanations(house.warehouse)
+    assert (offered.status, offered.rule_id, offered.indicator_code) == ("offered", WARNING, "CUL.003")
+    assert (offered.municipality_code, offered.time_period, offered.file_name) == (VINNYTSIA, "2024", "відповідь.xlsx")
+    assert house.rows("select count(*) from raw.submission") == [(1,)]  # it is no return
+    assert house.answer().report_count == 1
+    lines = {line["Клітинка"]: line for line in list_rows(openpyxl.load_workbook(house.report()).worksheets[0])}
+    assert lines[visits]["Пояснення відправника"] == "Бібліотеку було зачинено на ремонт"
+    assert lines[visits]["Стан пояснення"] == "очікує розгляду\nwaits for a decision"
+
+    is_open = f"select value_found, is_open from quality.finding where rule_id = '{WARNING}' order by value_found"
+    ((value_before, _),) = house.rows(is_open)
+    assert decide_explanation(house.warehouse, offered.explanation_id, "accepted", "olena")
+    assert house.rows(is_open) == [(value_before, False)]
+    house.check(is_staged=True)
+    assert house.rows("select count(*) from ops.build_decision") == [(1,)]  # the build sets out to publish it
+    assert house.rows(is_open) == [(value_before, False)]  # the rules leave it silent
+    assert house.answer().report_count == 1
+    assert WARNING not in house.report("json").read_text(encoding="utf-8")
+
+    house.send("звіт.xlsx", {"CUL.002": 5000, "CUL.003": 2, "CUL.001": 40, "POP.001": 370000})
+    house.read()
+    house.check()
+    assert dict(house.rows(is_open))[value_before] is False
+    assert sorted(row[1] for row in house.rows(is_open)) == [False, True]  # a new value is a new question
+    house.answer()
+    assert house.report("json").read_text(encoding="utf-8").count(WARNING) == 1
+
+
+def test_mail_tells_counts_and_no_values_once(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.001": 987654})
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "987654")
+    assert house.answer().mail_count == 1
+    ((recipient, subject, text, html),) = house.rows(
+        "select recipient, subject, body_text, body_html from quality.alert"
+    )
+    assert recipient == f"{VINNYTSIA.lower()}@example.org"
+    assert "зауважень 1" in subject and "Вінницька" in subject
+    for body in (text, html):
+        assert "помилка: 1" in body and "error: 1" in body and "звіт.xlsx" in body and "987654" not in body
+    with house.warehouse.connect("gate") as connection:  # as if the ledger had been lost
+        connection.execute("update quality.feedback_state set state_hash = ''")
+        connection.execute("update quality.feedback set is_latest = false")
+    again = house.answer()
+    assert (again.report_count, again.mail_count) == (1, 0)
+
+
+def test_coordinators_come_from_the_file_of_the_setting(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "coordinators.csv"
+    file.write_text(
+        f"municipality_code,address\n{VINNYTSIA},a@example.org\n{VINNYTSIA},b@example.org\n", encoding="utf-8"
+    )
+    house.settings = house.settings.model_copy(update={"coordinators": file})
+    house.send("звіт.xlsx", {"CUL.001": 1})
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "1")
+    assert house.answer().mail_count == 2
+    assert house.rows("select recipient from quality.alert order by 1") == [("a@example.org",), ("b@example.org",)]
+
+
+def test_hostile_content_stays_inert(house: House) -> None:
+    house.send("-=<script>alert(1).xlsx", {"CUL.001": HOSTILE, "CUL.002": "<r><t>x</t></r>"})
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", HOSTILE + "\u202e\x0b<script>")
+    house.answer()
+    data = house.report().read_bytes()
+    book = openpyxl.load_workbook(BytesIO(data))
+    assert all(cell.data_type != "f" for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
+    assert book["CUL"]["D5"].value == HOSTILE and book["CUL"]["D5"].quotePrefix
+    assert book["CUL"]["D6"].value == "<r><t>x</t></r>"
+    page = house.report("html").read_text(encoding="utf-8")
+    assert "<script>" not in page and "&lt;script&gt;" in page and "\u202e" not in page
+    ((html,),) = house.rows("select body_html from quality.alert")
+    assert "<script>" not in html and "&lt;script&gt;" in html
+
+
+def test_equal_findings_give_equal_bytes_after_a_kill_before_the_ledger(house: House) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def kill(_report: object) -> None:
+        raise KilledError
+
+    house.send("звіт.xlsx", {"CUL.001": "сорок"})
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "сорок")
+    with pytest.raises(KilledError):
+        make_feedback(house.warehouse, house.settings, catalogue=house.catalogue, after_files=kill)
+    folder = house.settings.home / "feedback" / "2024" / VINNYTSIA
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert len(before) == 3 and house.rows("select 1 from quality.feedback union all select 1 from quality.alert") == []
+    for file in folder.iterdir():
+        file.write_bytes(b"half")
+    assert house.answer().report_count == 1
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert house.rows("select count(*) from quality.alert") == [(1,)]
+
+
+def test_a_return_without_findings_gets_a_report_only_when_it_had_some(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.001": 1})
+    house.read()
+    assert house.answer().report_count == 0
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "1")
+    assert house.answer().report_count == 1
+    with house.warehouse.connect("gate") as connection:
+        connection.execute("update quality.finding set is_open = false")
+    assert house.answer().report_count == 1
+    assert "Зауважень немає" in house.report("html").read_text(encoding="utf-8")
+
+
+def test_a_finding_on_a_missing_cell_points_at_where_it_belongs(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.001": 1}, domains=("CUL",))
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "POP.001", "∅", cell="D9")
+    house.answer()
+    (line,) = list_rows(openpyxl.load_workbook(house.report()).worksheets[0])
+    assert str(line["Показник"]).startswith("POP.001")
+
+
+def test_a_corrected_file_is_told_what_is_still_wrong_in_it(house: House) -> None:
+    """An unchanged answer stays in force by the first file, but the sender corrects the last one that he sent."""
+    house.send("перший.xlsx", {"CUL.001": "сорок", "CUL.002": 1})
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "сорок")
+    house.answer()
+    house.send("другий.xlsx", {"CUL.001": "сорок", "CUL.002": 2})
+    house.read()
+    house.answer()
+    latest = dict(house.rows("select file_name, error_count from quality.feedback order by made_at"))
+    assert latest == {"перший.xlsx": 1, "другий.xlsx": 1}
+
+
+def test_of_two_files_that_stand_the_last_to_answer_a_cell_is_told(house: House) -> None:
+    house.send("увесь.xlsx", {"CUL.001": "сорок", "POP.001": 1})
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "сорок")
+    house.answer()
+    house.send("культура.xlsx", {"CUL.001": "сорок"}, domains=("CUL",))
+    house.read()
+    house.answer()
+    told = dict(house.rows("select file_name, error_count from quality.feedback where is_latest"))
+    assert told == {"увесь.xlsx": 0, "культура.xlsx": 1}
+
+
+def test_a_file_that_cannot_be_read_is_answered_too(house: House) -> None:
+    (house.drop / "зламаний.xlsx").write_bytes(b"PK\x03\x04 broken")
+    house.read()
+    assert (house.answer().report_count, house.answer().report_count) == (1, 0)
+    told = json.loads(house.report("json").read_text(encoding="utf-8"))
+    assert (told["municipality_code"], told["form_code"], told["counts"]["error"]) == (None, None, 1)
+    assert house.report().parent.name == "unread"
+    assert house.rows("select 1 from quality.alert") == []
+
+
+def test_a_form_that_is_not_ours_keeps_its_layout(house: House) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Анкета '1'"
+    for row in (
+        ["", "Розділ", "Питання", "Бал", None, None, None, "Оцінка", "Примітка"],
+        ["A16131", "Р1", HOSTILE, 1, None, None, None, "так", None],
+    ):
+        sheet.append([cell for cell in row])
+    sheet["C2"].data_type = "s"  # text, as the sender typed it
+    (house.drop / "Вінницька").mkdir()
+    book.save(house.drop / "Вінницька" / "Вінниця.xlsx")
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "A16131", "так", cell="H2")
+    house.answer()
+    made = openpyxl.load_workbook(house.report())
+    copied = made.worksheets[1]
+    assert (copied["A2"].value, copied["C2"].value, copied["D2"].value, copied["H2"].value) == (
+        "A16131",
+        HOSTILE,
+        1,
+        "так",
+    )
+    assert copied["C2"].data_type == "s" and copied["H2"].comment is not None
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "told"),
+    [
+        ("CELL_NOT_A_NUMBER", "бо так", "EXPLANATION_OF_ERROR"),
+        (WARNING, "а" * 2001, "EXPLANATION_TOO_LONG"),
+    ],
+)
+def test_what_cannot_be_explained_is_told(house: House, rule: str, text: str, told: str) -> None:
+    house.send("звіт.xlsx", {"CUL.001": 1})
+    house.read()
+    find(house, rule, "CUL.001", "1")
+    house.answer()
+    explain(house.report(), house.drop / "відповідь.xlsx", {"D5": text})
+    house.read()
+    assert list_explanations(house.warehouse) == []
+    assert house.rows("select file_name from quality.finding where rule_id = '" + told + "'") == [("відповідь.xlsx",)]
+
+
+def test_a_report_with_an_edited_id_or_list_is_refused_by_name(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.001": 1})
+    house.read()
+    find(house, WARNING, "CUL.001", "1")
+    house.answer()
+    explain(house.report(), house.drop / "a.xlsx", {"D5": "пояснення"})
+    book = openpyxl.load_workbook(house.drop / "a.xlsx")
+    for row in book.worksheets[0].iter_rows():
+        if isinstance(row[12].value, str) and len(row[12].value) == 32:
+            row[12].value = "0" * 32
+    book.save(house.drop / "a.xlsx")
+    book.worksheets[0].delete_cols(11)
+    book.save(house.drop / "b.xlsx")
+    house.read()
+    found = dict(house.rows("select file_name, rule_id from quality.finding where rule_id like 'EXPLANATION%'"))
+    assert found == {"a.xlsx": "EXPLANATION_OF_UNKNOWN", "b.xlsx": "EXPLANATION_LIST_CHANGED"}
+    assert list_explanations(house.warehouse) == []
+
+
+def test_the_same_explanation_again_is_no_second_one(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.001": 1})
+    house.read()
+    find(house, WARNING, "CUL.001", "1")
+    house.answer()
+    for name in ("a.xlsx", "b.xlsx"):
+        explain(house.report(), house.drop / name, {"D5": "ремонт"})
+        house.read()
+    (one,) = list_explanations(house.warehouse)
+    assert decide_explanation(house.warehouse, one.explanation_id, "refused", "olena")
+    assert not decide_explanation(house.warehouse, one.explanation_id, "refused", "olena")
+    assert house.rows(f"select is_open from quality.finding where rule_id = '{WARNING}'") == [(True,)]
+    house.answer()
+    assert "не прийнято" in house.report("html").read_text(encoding="utf-8")
+
+
+def test_one_report_that_cannot_be_made_stops_no_other(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.001": 1})
+    (house.drop / "зламаний.xlsx").write_bytes(b"PK\x03\x04 broken")
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "1")
+    place = house.settings.home / "feedback" / "2024"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"a file where a folder must be")
+    with pytest.raises(FeedbackError, match="1 reports could not be made"):
+        house.answer()
+    assert house.rows("select file_name from quality.feedback") == [("зламаний.xlsx",)]
+    place.unlink()
+    assert house.answer().report_count == 1

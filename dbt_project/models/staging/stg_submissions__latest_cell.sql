@@ -16,7 +16,10 @@ with
 
 deliveries as (
 
-    select * from {{ ref('stg_submissions__delivery') }}
+    -- trials answer nothing
+    select *
+    from {{ ref('stg_submissions__delivery') }}
+    where is_test is not true
 
 ),
 

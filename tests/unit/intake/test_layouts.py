@@ -11,7 +11,7 @@ import pytest
 from asms.intake.form_definition import load_forms
 from asms.intake.form_reading import Return, read_return
 from asms.intake.problem import ProblemError
-from asms.intake.template import TemplateAnswer, TemplateRow, write_template
+from asms.intake.template import NIL_CHOICE, TemplateAnswer, TemplateRow, write_template
 from asms.intake.workbook import Workbook
 from tests.unit.intake.test_forms import resolve
 
@@ -114,7 +114,7 @@ def test_a_sheet_saved_as_csv_in_cp1251_with_semicolons(tmp_path: Path) -> None:
         catalogue_version="test",
         answers={("POP.001", "T"): TemplateAnswer("215 986"), ("POP.002", "T"): TemplateAnswer("33,5")},
     )
-    grid = Workbook((tmp_path / "звіт.xlsx").read_bytes()).sheet("POP").grid
+    grid = [list(row) for row in Workbook((tmp_path / "звіт.xlsx").read_bytes()).sheet("POP").grid]
     target = io.StringIO()
     csv.writer(target, delimiter=";").writerows(grid)
     found = _read(target.getvalue().encode("cp1251", "replace"))
@@ -129,6 +129,11 @@ def test_a_sheet_saved_as_csv_in_cp1251_with_semicolons(tmp_path: Path) -> None:
         ("POP.001", "M", None),
         ("POP.002", "T", "33,5"),
     ]
+    grid[2][1] = NIL_CHOICE
+    target = io.StringIO()
+    csv.writer(target, delimiter=";").writerows(grid)
+    found = _read(target.getvalue().encode("cp1251", "replace"))
+    assert [answer[1:4] for answer in _answers(found)][:2] == [("T", "215 986", None), ("F", None, NIL_CHOICE)]
 
 
 def _json(answers: object, **changes: object) -> bytes:

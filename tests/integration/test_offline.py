@@ -9,8 +9,8 @@ import pytest
 from hypothesis import strategies as st
 
 from asms.catalogue import Catalogue, load_catalogue, store_catalogue
+from asms.intake.book import CellValue, ValueType
 from asms.intake.form_reading import MappedCell
-from asms.intake.workbook import CellValue, ValueType
 from asms.offline import Breach, SentReturn, check_returns, render_model
 from asms.quality.rule_sql import CompiledCheck, finding_statements, put_checks
 from asms.warehouse.connection import Warehouse

@@ -19,7 +19,8 @@ def copy_rows(
 ) -> int:
     """COPY ``rows`` into ``table`` ('schema.name') in the caller's transaction; return how many.
 
-    None is NULL. U+0000, which PostgreSQL cannot store, is left out. Raises TypeError for what is no text, number or date.
+    None is NULL, a list of numbers is an array. U+0000, which PostgreSQL cannot store, is left out. Raises TypeError for
+    what is no text, number or date.
     """
     count = 0
 
@@ -72,6 +73,8 @@ def prefix_lines(block: str, value: str) -> str:
 def _spell(value: object) -> str:
     if value is None:
         return _NULL
+    if isinstance(value, list | tuple) and all(type(element) in (int, float) for element in value):
+        return "{" + ",".join(map(str, value)) + "}"
     if not isinstance(value, (str, *_PLAIN)):
         raise TypeError(f"COPY takes texts, numbers and dates, not {type(value).__name__}")
     return str(value)

@@ -55,7 +55,7 @@ def _returns(catalogue: Catalogue) -> st.SearchStrategy[list[MappedCell]]:
     answer = st.tuples(st.sampled_from(places), _values, _reasons)
     return st.lists(answer, min_size=1, max_size=40).map(
         lambda answers: [
-            MappedCell(code.partition(".")[0], f"D{row}", code, code, sex, value, reason, None)
+            MappedCell(code.partition(".")[0], f"D{row}", code, code, sex, value.text, value.type, reason, None)
             for row, ((code, sex), value, reason) in enumerate(answers, 5)
         ]
     )

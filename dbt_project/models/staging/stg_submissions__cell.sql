@@ -153,7 +153,8 @@ typed as (
 
     select
         *,
-        case when {{ is_castable('number_text') }} then number_text::double precision end as exact_value
+        -- zero is added, because -0 plus 0 is 0
+        case when {{ is_castable('number_text') }} then number_text::double precision + 0 end as exact_value
     from numbered
     offset 0  -- noqa: AM09
 

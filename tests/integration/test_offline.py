@@ -104,10 +104,9 @@ def _fill(connection: psycopg.Connection, sent: Sequence[SentReturn]) -> None:
     connection.execute(
         "create table staging.stg_submissions__delivery (delivery_id text, submission_id text, load_id text,"
         " collection_code text, municipality_code text, time_period text, batch_no bigint, received_no bigint,"
-        " is_sample boolean);"
+        " is_sample boolean, is_test boolean);"
         "create table staging.missing_reason (reason_text text, obs_status text, status_reason text);"
         "create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);"
-        "alter table raw.submission_cell drop constraint submission_cell_submission_id_fkey;"
         "alter table raw.submission drop constraint submission_load_id_fkey"
     )
     with connection.cursor() as cursor:
@@ -120,7 +119,7 @@ def _fill(connection: psycopg.Connection, sent: Sequence[SentReturn]) -> None:
             [(f"s{n}", e.file_name, e.collection_code, e.municipality_code, e.time_period) for n, e in enumerate(sent)],
         )
         cursor.executemany(
-            "insert into staging.stg_submissions__delivery values (%s, %s, '', %s, %s, %s, 1, %s, false)",
+            "insert into staging.stg_submissions__delivery values (%s, %s, '', %s, %s, %s, 1, %s, false, false)",
             [(f"s{n}", f"s{n}", e.collection_code, e.municipality_code, e.time_period, n) for n, e in enumerate(sent)],
         )
         with cursor.copy(

@@ -23,6 +23,25 @@
     end
 {%- endmacro %}
 
+{#- Whether a text is a number with words after it, like '12,5 тис. грн'. -#}
+{% macro has_unit(cleaned) -%}
+    {{ cleaned }} ~ '^[+-]? ?[0-9]([0-9., ]*[0-9.,])? ?[A-Za-zА-Яа-яҐґЄєІіЇї%‰°₴$€].*$'
+{%- endmacro %}
+
+{#- The number of such a text, and the words after it. -#}
+{% macro number_part(cleaned) -%}
+    regexp_replace({{ cleaned }}, ' ?[A-Za-zА-Яа-яҐґЄєІіЇї%‰°₴$€].*$', '')
+{%- endmacro %}
+
+{% macro unit_part(cleaned) -%}
+    regexp_replace({{ cleaned }}, '^[+-]? ?[0-9., ]+', '')
+{%- endmacro %}
+
+{#- A unit for comparing: full stops, blanks and case do not tell units apart. -#}
+{% macro fold_unit(column) -%}
+    lower(regexp_replace({{ column }}, '[. ]', '', 'g'))
+{%- endmacro %}
+
 {#- Whether number text may be cast to a double: no figure of a hromada has 60 digits or an exponent of three. -#}
 {% macro is_castable(number_text) -%}
     (length({{ number_text }}) <= 60 and {{ number_text }} !~ '[eE][+-]?0*[1-9][0-9]{2}')

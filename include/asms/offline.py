@@ -33,7 +33,7 @@ create table raw.submission_cell (
 );
 create table staging.stg_submissions__delivery (
     delivery_id text, submission_id text, load_id text, collection_code text, municipality_code text, time_period text,
-    batch_no bigint, received_no bigint, is_sample boolean
+    batch_no bigint, received_no bigint, is_sample boolean, is_test boolean
 );
 create view staging.stg_submissions__return as
 select collection_code, municipality_code, time_period from staging.stg_submissions__delivery group by all;
@@ -224,7 +224,18 @@ def _fill(
     for number, each in enumerate(sent, 1):
         key = f"{_ONLY} {number}"
         _insert(connection, "raw.submission", [(key, each.file_name)])
-        delivery = (key, key, key, each.collection_code, each.municipality_code, each.time_period, 1, number, False)
+        delivery = (
+            key,
+            key,
+            key,
+            each.collection_code,
+            each.municipality_code,
+            each.time_period,
+            1,
+            number,
+            False,
+            False,
+        )
         _insert(connection, "staging.stg_submissions__delivery", [delivery])
     _insert(
         connection,

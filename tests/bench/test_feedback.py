@@ -10,8 +10,8 @@ import xlsxwriter
 from asms.feedback.page import write_page
 from asms.feedback.report import Item, Report, SentCell
 from asms.feedback.workbook import write_workbook
+from asms.intake.book import address
 from asms.intake.template import HEADER_ROW, TemplateRow, sheet_columns
-from asms.intake.workbook import address
 
 _DOMAINS, _QUESTIONS, _SPLIT = 24, 850, 134
 

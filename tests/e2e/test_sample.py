@@ -13,6 +13,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from asms.sample.server import Reply, serve
 from asms.warehouse import embedded
 from tests.e2e.conftest import House
 
@@ -178,13 +179,14 @@ def test_everything_made_again_from_raw_is_the_same(first: tuple[House, Any]) ->
     assert house.marts() == incremental
 
 
-def test_a_source_out_of_reach_leaves_the_rest_and_is_told(
+def test_a_source_that_fails_leaves_the_rest_and_is_told(
     first: tuple[House, dict[str, tuple[int, str]]],
 ) -> None:
     house = first[0]
     marts, before = house.marts(), set(house.mails())
-    cut_off = replace(house, variables={"ASMS_POPULATION_URL": "http://127.0.0.1:9/population.xlsx"})  # nobody listens
-    code, printed = cut_off.nightly()
+    page = Reply(body=b"<!doctype html><html>Service is being repaired</html>", content_type="text/html")
+    with serve(fault=lambda _path, _reply: page) as server:
+        code, printed = replace(house, variables={"ASMS_POPULATION_URL": server.population_url}).nightly()
     assert code == 3, printed
     assert "ingest_population FAILED, the rest is in release 2" in printed
     assert house.marts() == marts

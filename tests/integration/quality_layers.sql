@@ -11,7 +11,7 @@ create table staging.stg_open_budget__row (
 create table staging.stg_submissions__cell (
     submission_id text, sheet text, cell text, collection_code text, municipality_code text, time_period text,
     indicator_code text, sex text, value_text text, value_type text, obs_value double precision, obs_status text,
-    status_reason text, broken_rule_id text, load_id text, batch_no bigint, received_no bigint
+    status_reason text, broken_rule_id text, load_id text, batch_no bigint, received_no bigint, is_test boolean not null default false
 );
 create table staging.stg_submissions__latest_cell (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,

@@ -78,4 +78,4 @@ def test_a_file_that_cannot_be_read_exits_1(tmp_path: Path) -> None:
     file.write_bytes(b"no workbook")
     result = CliRunner().invoke(cli, ["check", str(file)])
     assert result.exit_code == 1
-    assert "FILE_NOT_A_WORKBOOK" in result.output
+    assert "FORM_NOT_RECOGNISED" in result.output

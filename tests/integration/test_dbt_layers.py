@@ -48,8 +48,8 @@ class House:
         with self.warehouse.connect("loader") as connection:
             connection.execute(
                 "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, "
-                "is_sample) values (%s, %s, 'test', %s, %s, %s, 1, %s, false)",
-                (delivery, source, path, sequence, _digest(content), self.batch),
+                "is_sample, is_test) values (%s, %s, 'test', %s, %s, %s, 1, %s, false, %s)",
+                (delivery, source, path, sequence, _digest(content), self.batch, path.startswith("_test/")),
             )
             connection.execute(
                 "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
@@ -74,11 +74,12 @@ class House:
                 "values (%s, %s, %s, %s, 'TEST', '1', 'ASMS', %s, '', %s, %s) on conflict do nothing",
                 (submission, load, submission, path or "return.xlsx", municipality, period, len(rows)),
             )
+            is_new = cursor.rowcount == 1
             cursor.execute("insert into raw.submission_delivery values (%s, %s, %s)", (delivery, submission, load))
             cursor.executemany(
                 "insert into raw.submission_cell (submission_id, sheet, cell, indicator_code, code_text, sex, value_text, "
-                "value_type) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
-                rows,
+                "value_type) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                rows if is_new else [],
             )
         return submission
 
@@ -307,6 +308,43 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     in_full = own_house.hashes()
     assert {name for name in in_full if in_full[name] != by_keys[name]} == set()
     assert len(in_full) > 20
+
+
+def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: House) -> None:
+    facts = (
+        "select indicator_code, sex, obs_value, obs_status, submission_id from build.fct_indicator_value "
+        "where municipality_code = %s and time_period = '2023' and not is_derived"
+    )
+    before = set(own_house.query(facts, (LUTSK,)))
+    own_house.batch = 2
+    again = own_house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "401", ("REV.001", "T"): "–"})
+    own_house.build()
+    assert set(own_house.query(facts, (LUTSK,))) - before == {("POP.001", "T", 401.0, "A", again)}
+
+
+def test_a_trial_is_checked_and_never_counts_until_it_is_sent_in_earnest(own_house: House) -> None:
+    before = {
+        name: own_house.hashes()[f"build.{name}"]
+        for name in ("fct_indicator_value", "fct_completeness", "mart_data_quality")
+    }
+    cells = {("TER.001", "T"): "9", ("POP.001", "T"): "дев'ять"}
+    own_house.batch = 2
+    own_house.send(LUTSK, "2023", cells, path="_test/луцьк.xlsx")
+    own_house.send(KYIV, "2023", cells, path="_test/київ.xlsx")
+    own_house.build()
+    assert {name: own_house.hashes()[f"build.{name}"] for name in before} == before
+    told = "select municipality_code, rule_id, value_found from quality.finding where is_open and indicator_code = 'POP.001'"
+    assert sorted(own_house.query(told)) == [
+        (LUTSK, "CELL_NOT_A_NUMBER", "дев'ять"),
+        (KYIV, "CELL_NOT_A_NUMBER", "дев'ять"),
+    ]
+    assert own_house.query("select count(*) from staging.stg_submissions__latest_cell where value_text = '9'") == [(0,)]
+    own_house.batch = 3
+    own_house.send(LUTSK, "2023", cells, path="луцьк.xlsx")
+    own_house.build()
+    assert own_house.value(LUTSK, "TER.001", "2023") == (9.0, "A")
+    assert own_house.value(LUTSK, "POP.001", "2023") == (None, "M_Q")
+    assert own_house.value(KYIV, "TER.001", "2023") is None
 
 
 def test_models_compute_what_their_unit_tests_say(house: House) -> None:

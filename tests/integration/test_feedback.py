@@ -325,6 +325,38 @@ def test_a_file_that_cannot_be_read_is_answered_too(house: House) -> None:
     assert house.rows("select 1 from quality.alert") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "spot"),
+    [
+        (
+            "звіт.csv",
+            f"form;ASMS-ANNUAL\nmunicipality_code;{VINNYTSIA}\ntime_period;2024\n"
+            "code;sex;value;reason;remark\nCUL.001;T;сорок;;\n",
+            "C5",
+        ),
+        (
+            "звіт.json",
+            json.dumps(
+                {
+                    "form": "ASMS-ANNUAL",
+                    "municipality_code": VINNYTSIA,
+                    "time_period": "2024",
+                    "answers": [{"code": "CUL.001", "value": "сорок"}],
+                }
+            ),
+            "B2",
+        ),
+    ],
+)
+def test_a_return_of_text_is_answered_with_its_lines(house: House, name: str, text: str, spot: str) -> None:
+    (house.drop / name).write_text(text, encoding="utf-8")
+    house.read()
+    house.check()
+    assert house.answer().failures == []
+    sheet = openpyxl.load_workbook(house.report()).worksheets[1]
+    assert sheet[spot].value == "сорок" and sheet[spot].fill.start_color.rgb == "FFFFC7CE"
+
+
 def test_a_form_that_is_not_ours_keeps_its_layout(house: House) -> None:
     book = openpyxl.Workbook()
     sheet = book.active

@@ -1,6 +1,7 @@
 """Returns from the drop folder to raw cells, on a real server with the real codifier."""
 
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from asms.geography import Gazetteer, NoCodifierError
 from asms.intake import DropError, ReadResult, land_drop, read_deliveries
 from asms.intake.form_definition import load_forms
 from asms.intake.landing import LandingStore, _hide_secrets
+from asms.intake.reading_pool import Limits
 from asms.intake.template import TemplateAnswer, TemplateRow, write_template
 from asms.settings import Settings, load_settings
 from asms.sources.katottg import fetch_katottg
@@ -60,6 +62,14 @@ def _write(path: Path, value: object, **changes: str) -> None:
         "catalogue_version": load_catalogue().catalogue_version,
     }
     write_template(path, indicators=ROWS, answers={("POP.001", "T"): TemplateAnswer(value)}, **(named | changes))
+
+
+def _replace_part(path: Path, name: str, content: str) -> None:
+    with zipfile.ZipFile(path) as archive:
+        parts = {entry: archive.read(entry) for entry in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for entry, data in (parts | {name: content.encode()}).items():
+            archive.writestr(entry, data)
 
 
 def _tables(warehouse: Warehouse) -> dict[str, list[tuple[object, ...]]]:
@@ -223,8 +233,9 @@ def test_reading_twice_gives_the_same_tables(
 
 
 def test_killed_after_some_files_it_goes_on_to_the_same_tables(
-    ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
+    ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("asms.intake.deliveries._BATCH_FILES", 1)
     for number in range(3):
         _write(drop / f"{number}.xlsx", number)
     land_drop(ruled, settings)
@@ -389,6 +400,73 @@ def test_a_file_beyond_the_size_limit_is_landed_and_refused(
     assert land_drop(ruled, settings).new_count == 1
     read_deliveries(ruled, settings, codified.resolve)
     assert _findings(ruled) == {"video.xlsx": "FILE_TOO_LARGE"}
+
+
+def _write_heavy(path: Path) -> None:
+    """A sheet of 600,000 rows of the form's own: within every limit of size, slow and large to read."""
+    _write(path, 1)
+    rows = "".join(f'<row r="{row}"><c r="A{row}"><v>{row}</v></c></row>' for row in range(1, 600_001))
+    _replace_part(path, "xl/worksheets/sheet2.xml", f"<worksheet><sheetData>{rows}</sheetData></worksheet>")
+
+
+def test_a_file_that_takes_too_much_memory_stops_no_other(
+    ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
+) -> None:
+    for name in ("a", "z"):
+        _write(drop / f"{name}.xlsx", ord(name))
+    _write_heavy(drop / "heavy.xlsx")
+    _write(drop / "far.xlsx", 2)
+    far = '<worksheet><sheetData><row r="1"><c r="A1"><v>1</v></c><c r="XFD1048576"><v>1</v></c></row></sheetData></worksheet>'
+    _replace_part(drop / "far.xlsx", "xl/worksheets/sheet2.xml", far)
+    land_drop(ruled, settings)
+    result = read_deliveries(ruled, settings, codified.resolve, limits=Limits(memory_bytes=140 << 20))
+    assert _findings(ruled) == {"heavy.xlsx": "FILE_TOO_HEAVY", "far.xlsx": "SHEET_TOO_LARGE"}
+    assert (result.read_count, result.failed_count, result.new_submission_count) == (3, 1, 3)
+
+
+def test_a_file_that_takes_too_long_is_named(
+    ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
+) -> None:
+    _write_heavy(drop / "heavy.xlsx")
+    land_drop(ruled, settings)
+    result = read_deliveries(ruled, settings, codified.resolve, limits=Limits(seconds=0.01))
+    assert (result.read_count, result.failed_count) == (0, 1)
+    assert _findings(ruled) == {"heavy.xlsx": "FILE_TOO_SLOW"}
+
+
+def test_a_trial_is_marked_by_its_folder(ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer) -> None:
+    _write(drop / "_test" / "a.xlsx", 1)
+    _write(drop / "b" / "_test" / "a.xlsx", 2)
+    land_drop(ruled, settings)
+    assert read_deliveries(ruled, settings, codified.resolve).read_count == 2
+    with ruled.connect("gate") as connection:
+        rows = connection.execute("select path, is_test from raw.delivery order by 1").fetchall()
+    assert rows == [("_test/a.xlsx", True), ("b/_test/a.xlsx", False)]
+
+
+def test_csv_and_json_land_beside_workbooks(
+    ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
+) -> None:
+    head = f"form;ASMS-ANNUAL\nmunicipality_code;{VINNYTSIA}\ntime_period;2024\ncode;sex;value\n"
+    (drop / "a.csv").write_bytes((head + "TER.001;;12,5\nPOP.001;Ж;1\\2\t3\nPOP.001;К;5\n").encode("cp1251"))
+    answers = '[{"code": "POP.001", "sex": "T", "value": 7}]'
+    (drop / "b.json").write_text(
+        f'{{"form": "ASMS-ANNUAL", "municipality_code": "{VINNYTSIA}", "time_period": "2024", "answers": {answers}}}'
+    )
+    (drop / "c.json").write_text('{"form": ')
+    land_drop(ruled, settings)
+    result = read_deliveries(ruled, settings, codified.resolve)
+    assert (result.read_count, result.failed_count, result.cell_count) == (2, 1, 3)
+    assert _findings(ruled) == {"a.csv": "SEX_NOT_RECOGNISED", "c.json": "FILE_BROKEN_JSON"}
+    with ruled.connect("gate") as connection:
+        rows = connection.execute(
+            "select sheet, cell, indicator_code, sex, value_text, value_type from raw.submission_cell order by 1, 2"
+        ).fetchall()
+    assert rows == [
+        ("/answers", "/answers/0/value", "POP.001", "T", "7", "number"),
+        ("CSV", "5:3", "TER.001", "T", "12,5", "text"),
+        ("CSV", "6:3", "POP.001", "F", "1\\2\t3", "text"),
+    ]
 
 
 def test_lost_landing_bytes_are_told_per_file(

@@ -40,7 +40,8 @@ final as (
         deliveries.received_no,
         deliveries.received_at,
         loads.loaded_at,
-        loads.is_sample
+        loads.is_sample,
+        deliveries.is_test
     from loads
     inner join deliveries on loads.delivery_id = deliveries.delivery_id
     left join released on loads.load_id = released.load_id

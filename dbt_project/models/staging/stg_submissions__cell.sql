@@ -17,7 +17,8 @@ submissions as (
     select distinct on (delivery.submission_id) delivery.*
     from {{ ref('stg_submissions__delivery') }} as delivery
     where {{ only_changed_keys('delivery') }}
-    order by delivery.submission_id asc, delivery.received_no desc
+    -- sent as a trial and in earnest, it is in earnest
+    order by delivery.submission_id asc, delivery.is_test asc, delivery.received_no desc
 
 ),
 
@@ -85,6 +86,7 @@ asked as (
         submissions.batch_no,
         submissions.received_no,
         submissions.is_sample,
+        submissions.is_test,
         cells.sheet,
         cells.cell,
         cells.indicator_code,
@@ -96,6 +98,7 @@ asked as (
         cells.reason_key,
         reasons.obs_status as given_status,
         reasons.status_reason as given_reason,
+        indicators.unit_measure,
         indicators.indicator_code is not null as is_known,
         cells.sex = 'T' or coalesce(indicators.is_sex_split, true) as is_sex_asked,
         case
@@ -106,7 +109,7 @@ asked as (
             when cells.cleaned_text ~ '^(…|[.]{2,})$' then 'no_data'
             when cells.cleaned_text ~ '^[хxХX]$' then 'not_meaningful'
         end as marker,
-        {{ number_text('cells.cleaned_text') }} as number_text
+        coalesce(cells.value_type = 'text' and {{ has_unit('cells.cleaned_text') }}, false) as has_unit
     from submissions
     inner join cells on submissions.submission_id = cells.submission_id
     left join reasons on cells.reason_key = reasons.reason_text
@@ -121,12 +124,38 @@ asked as (
 
 ),
 
+-- the line's own unit beside the number says nothing new; another one is never guessed at
+measured as (
+
+    select
+        *,
+        coalesce(
+            has_unit and {{ fold_unit(unit_part('cleaned_text')) }} = {{ fold_unit('unit_measure') }}, false
+        ) as is_unit_stated
+    from asked
+
+),
+
+numbered as (
+
+    select
+        *,
+        case
+            when is_unit_stated then {{ number_text(number_part('cleaned_text')) }}
+            else {{ number_text('cleaned_text') }}
+        end as number_text
+    from measured
+    offset 0  -- noqa: AM09
+
+),
+
 typed as (
 
     select
         *,
-        case when {{ is_castable('number_text') }} then number_text::double precision end as exact_value
-    from asked
+        -- zero is added, because -0 plus 0 is 0
+        case when {{ is_castable('number_text') }} then number_text::double precision + 0 end as exact_value
+    from numbered
     offset 0  -- noqa: AM09
 
 ),
@@ -156,8 +185,7 @@ judged as (
             when value_type = 'date' then 'CELL_DATE'
             when value_type = 'boolean' then 'CELL_BOOLEAN'
             when value_type = 'formula_without_value' then 'CELL_FORMULA_NO_VALUE'
-            when number_text is null and cleaned_text ~ '^[+-]? ?[0-9][0-9., ]* ?[A-Za-zА-Яа-яҐґЄєІіЇї%‰°₴$€]'
-                then 'CELL_UNIT_TYPED_IN'
+            when number_text is null and has_unit then 'CELL_UNIT_TYPED_IN'
             when number_text is null then 'CELL_NOT_A_NUMBER'
             when exact_value is null or (exact_value != 0 and abs(exact_value) not between 1e-15 and 1e15)
                 then 'CELL_OUT_OF_RANGE'
@@ -215,12 +243,14 @@ final as (
         case
             when valued.typing_rule_id is not null then valued.typing_rule_id
             when contradicted.submission_id is not null then 'CELL_DUPLICATE_CODE'
+            when valued.is_unit_stated and valued.read_value is not null then 'CELL_UNIT_STATED'
         end as broken_rule_id,
         valued.is_repeated,
         valued.load_id,
         valued.batch_no,
         valued.received_no,
-        valued.is_sample
+        valued.is_sample,
+        valued.is_test
     from valued
     left join contradicted
         on

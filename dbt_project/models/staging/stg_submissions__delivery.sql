@@ -35,7 +35,8 @@ final as (
         loads.batch_no,
         loads.received_no,
         loads.received_at,
-        loads.is_sample
+        loads.is_sample,
+        loads.is_test
     from arrivals
     inner join submissions on arrivals.submission_id = submissions.submission_id
     inner join loads on arrivals.load_id = loads.load_id

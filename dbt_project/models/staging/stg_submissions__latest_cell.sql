@@ -16,7 +16,10 @@ with
 
 deliveries as (
 
-    select * from {{ ref('stg_submissions__delivery') }}
+    -- trials answer nothing
+    select *
+    from {{ ref('stg_submissions__delivery') }}
+    where is_test is not true
 
 ),
 
@@ -45,7 +48,7 @@ cells as not materialized (
         contested.submission_id is null and not cell.is_repeated as is_plain
     from {{ ref('stg_submissions__cell') }} as cell
     left join contested on cell.submission_id = contested.submission_id
-    where {{ only_changed_keys('cell') }}
+    where cell.is_test is not true and {{ only_changed_keys('cell') }}
 
 ),
 

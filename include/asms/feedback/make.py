@@ -20,9 +20,10 @@ from asms.feedback.page import write_page
 from asms.feedback.report import Report
 from asms.feedback.workbook import Grid, write_workbook
 from asms.geography import Gazetteer, NoCodifierError
+from asms.intake.book import Book, CellValue
+from asms.intake.form_reading import open_book
 from asms.intake.landing import LandingStore
 from asms.intake.template import FORM_CODE, TemplateRow
-from asms.intake.workbook import CellValue, Workbook
 from asms.notify.feedback import ReadyReport, load_coordinators, queue_ready_report
 from asms.returns import list_questions
 from asms.settings import Settings
@@ -180,9 +181,9 @@ class _Maker:
             return None
         if report.form_code is None:
             return {}
-        workbook = Workbook(self._store.read(report.sha256))
+        book = open_book(self._store.read(report.sha256))
         names = dict.fromkeys(cell.sheet for cell in report.cells)
-        return {name: list(islice(_filled(workbook, name), _MOST_CELLS)) for name in names}
+        return {name: list(islice(_filled(book, name), _MOST_CELLS)) for name in names}
 
     def _book(self, connection: psycopg.Connection, report: Report, paths: Mapping[str, str]) -> None:
         connection.execute("update quality.feedback set is_latest = false where about_id = %s", (report.about_id,))
@@ -226,13 +227,14 @@ def _read_ledger(connection: psycopg.Connection, reports: Sequence[Report]) -> d
     return {about_id: findings_hash for about_id, findings_hash, is_latest in rows if is_latest}
 
 
-def _filled(workbook: Workbook, name: str) -> Iterator[tuple[int, int, CellValue]]:
-    sheet = workbook.sheet(name)
+def _filled(book: Book, name: str) -> Iterator[tuple[int, int, str, CellValue]]:
+    """Row, column, address and value of each cell that holds something."""
+    sheet = book.sheet(name)
     for row in range(1, sheet.row_count + 1):
         for column in range(1, sheet.column_count + 1):
             value = sheet.value(row, column)
             if value.text is not None:
-                yield row, column, value
+                yield row, column, sheet.address(row, column), value
 
 
 def _namer(warehouse: Warehouse) -> Callable[[str], str]:

@@ -19,6 +19,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from asms.feedback.report import SEVERITIES, Item, Report, SentCell
 from asms.feedback.words import both, words
+from asms.intake.book import CellValue, address
 from asms.intake.explanations import LONGEST_EXPLANATION
 from asms.intake.identity import seal
 from asms.intake.template import (
@@ -30,13 +31,12 @@ from asms.intake.template import (
     sheet_columns,
     write_value,
 )
-from asms.intake.workbook import CellValue, address
 from asms.notify.compose import clean
 
 FORM_CODE = "ASMS-FEEDBACK"
 FORM_VERSION = "1"
 
-Grid = Mapping[str, Sequence[tuple[int, int, CellValue]]]
+Grid = Mapping[str, Sequence[tuple[int, int, str, CellValue]]]
 """Sheets of a form that is not ours: name to (row, column, value), from 1."""
 
 _COLOURS = {"fatal": "#F4B084", "error": "#FFC7CE", "warning": "#FFEB9C", "info": "#DDEBF7"}
@@ -172,9 +172,9 @@ class _Sheets:
         for wanted, cells in grid.items():
             sheet = self._add(wanted)
             widths: dict[int, int] = {}
-            for row, column, found in cells:
+            for row, column, place, found in cells:
                 value = _as_sent(found.text, found.type)
-                self._put(sheet, (row - 1, column - 1), value, self._items.get((wanted, address(row, column)), []))
+                self._put(sheet, (row - 1, column - 1), value, self._items.get((wanted, place), []))
                 if isinstance(value, str):
                     widths[column] = max(widths.get(column, 8), min(len(value) + 2, 50))
             for column, width in widths.items():

@@ -1,23 +1,25 @@
-"""Reading landed deliveries into ``raw``: one transaction a delivery, and a finding for each that cannot be read."""
+"""Reading landed deliveries into ``raw``: processes read, one writer books them in batches, and what cannot be read is a finding."""
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import psycopg
 
 from asms.findings import Finding, insert_findings
-from asms.intake.explanations import store_explanations
+from asms.intake.book import MAX_FILE_BYTES
+from asms.intake.explanations import OfferedExplanation, store_explanations
 from asms.intake.form_definition import Form, load_forms
-from asms.intake.form_reading import Resolve, Return, read_return
-from asms.intake.identity import Asked, read_asked
+from asms.intake.form_reading import Resolve, settle
+from asms.intake.identity import read_asked
 from asms.intake.landing import SOURCE, LandingStore
 from asms.intake.problem import ProblemError
-from asms.intake.workbook import MAX_FILE_BYTES
+from asms.intake.reading_pool import Answer, Limits, ReadingPool, Unforeseen
 from asms.settings import Settings
 from asms.warehouse.connection import Warehouse
-from asms.warehouse.copy import copy_rows
+from asms.warehouse.copy import copy_blocks, prefix_lines
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ _CELL_COLUMNS = (
     "submission_id", "sheet", "cell", "indicator_code", "code_text", "sex", "value_text", "value_type", "reason_text",
     "remark_text",
 )  # fmt: skip
-_PROGRESS_EVERY = 50
+_BATCH_FILES = 50  # a transaction's worth: what a kill costs, and what the writer holds in memory
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,29 @@ class _Delivery:
 
 
 @dataclass(frozen=True)
-class _Booked:
-    is_new: bool
+class _Ready:
+    """A return to be booked; ``block`` are its cells in the text format of COPY, without the submission's id."""
+
+    form: Form
+    municipality_code: str
+    municipality_text: str
+    time_period: str
+    block: str
     cell_count: int
-    finding_count: int
+    problems: tuple[ProblemError, ...]
+    explanations: tuple[OfferedExplanation, ...]
+
+
+_Outcome = _Ready | ProblemError
+
+
+@dataclass
+class _Counts:
+    read: int = 0
+    failed: int = 0
+    new: int = 0
+    cells: int = 0
+    findings: int = 0
 
 
 def read_deliveries(
@@ -65,33 +86,34 @@ def read_deliveries(
     force: bool = False,
     *,
     forms: Sequence[Form] | None = None,
+    limits: Limits | None = None,
 ) -> ReadResult:
     """Read every landed return that no present form version has read yet, or those of ``delivery_ids``.
 
     A delivery that could not be read is tried again each time, until a newer file stands on its path: forms are added and
     the codifier changes. ``force`` reads again what was read; equal results change nothing. ``forms`` replaces the
-    project's own. A file that cannot be read leaves a finding and a failed load, and the others go on.
+    project's own. A file that cannot be read, or not within ``limits``, leaves a finding and a failed load, and the others
+    go on. A batch of files is one transaction: killed, the next call goes on after the last one.
 
     Raises:
         LookupError: the rules of the findings are not in ``quality.rule``; store the catalogue first.
         psycopg.OperationalError: the database is gone; what was read before is kept.
+        ReaderError: the processes that read files cannot be started.
     """
     known = load_forms() if forms is None else tuple(forms)
     store = LandingStore(settings.landing)
-    counts = [0, 0, 0, 0, 0]
+    counts = _Counts()
     with warehouse.connect("loader", autocommit=True) as connection:
         deliveries = _find_unread(connection, known, delivery_ids, force=force)
-        asked = read_asked(connection)
-        for number, delivery in enumerate(deliveries, start=1):
-            outcome = _read(store, delivery, known, resolve, asked)
-            booked = _book_outcome(connection, delivery, outcome, known)
-            is_failed = isinstance(outcome, ProblemError)
-            figures = (not is_failed, is_failed, booked.is_new, booked.cell_count, booked.finding_count)
-            counts = [total + figure for total, figure in zip(counts, figures, strict=True)]
-            if number % _PROGRESS_EVERY == 0:
-                logger.info("read %d of %d files", number, len(deliveries))
+        with ReadingPool(known, read_asked(connection), file_count=len(deliveries), limits=limits) as pool:
+            outcomes = _read(pool, store, deliveries, resolve)
+            done = 0
+            while batch := list(islice(outcomes, _BATCH_FILES)):
+                _book_batch(connection, batch, known, counts)
+                done += len(batch)
+                logger.info("read %d of %d files", done, len(deliveries))
         _close_superseded(connection)
-    result = ReadResult(*counts)
+    result = ReadResult(counts.read, counts.failed, counts.new, counts.cells, counts.findings)
     logger.info("returns: %s", result)
     return result
 
@@ -112,142 +134,188 @@ def _find_unread(
 
 
 def _read(
-    store: LandingStore, delivery: _Delivery, forms: Sequence[Form], resolve: Resolve, asked: Asked | None
-) -> Return | ProblemError:
-    """Read one delivery. Whatever goes wrong inside is a fact about this one file, and told as one."""
+    pool: ReadingPool, store: LandingStore, deliveries: Sequence[_Delivery], resolve: Resolve
+) -> Iterator[tuple[_Delivery, _Outcome]]:
+    """Read each delivery, in their order. Whatever goes wrong inside is a fact about one file, and told as one."""
+
+    def load(delivery: _Delivery) -> tuple[str, bytes] | ProblemError:
+        try:
+            return _too_large(delivery) or (delivery.path, store.read(delivery.sha256))
+        except Exception as error:
+            logger.exception("%s cannot be read", delivery.path)
+            return _unforeseen(type(error).__name__, str(error))
+
+    for delivery, answer in pool.map(deliveries, load):
+        outcome = _settle(delivery, answer, resolve)
+        if isinstance(outcome, ProblemError):
+            logger.warning("%s: %s", delivery.path, outcome)
+        yield delivery, outcome
+
+
+def _settle(delivery: _Delivery, answer: Answer, resolve: Resolve) -> _Outcome:
+    if isinstance(answer, ProblemError):
+        return answer
+    if isinstance(answer, Unforeseen):
+        logger.error("%s cannot be read\n%s", delivery.path, answer.traceback)
+        return _unforeseen(answer.name, answer.text)
+    scan = answer.scan
     try:
-        if delivery.size_bytes > MAX_FILE_BYTES:
-            size = delivery.size_bytes >> 20
-            return ProblemError(
-                "FILE_TOO_LARGE",
-                f"Файл має {size} МБ; приймаються файли до {MAX_FILE_BYTES >> 20} МБ",
-                f"The file has {size} MB; files up to {MAX_FILE_BYTES >> 20} MB are taken",
-                value_found=f"{delivery.size_bytes} B",
-            )
-        return read_return(store.read(delivery.sha256), delivery.path, forms, resolve, asked)
+        code, text = settle(scan, resolve)
     except ProblemError as problem:
-        logger.warning("%s: %s", delivery.path, problem)
         return problem
     except Exception as error:
         logger.exception("%s cannot be read", delivery.path)
-        return _unforeseen(error)
+        return _unforeseen(type(error).__name__, str(error))
+    return _Ready(
+        scan.form, code, text, scan.time_period, answer.block, answer.cell_count, scan.problems, scan.explanations
+    )
 
 
-def _unforeseen(error: Exception) -> ProblemError:
-    name = type(error).__name__
+def _too_large(delivery: _Delivery) -> ProblemError | None:
+    if delivery.size_bytes <= MAX_FILE_BYTES:
+        return None
+    size = delivery.size_bytes >> 20
+    return ProblemError(
+        "FILE_TOO_LARGE",
+        f"Файл має {size} МБ; приймаються файли до {MAX_FILE_BYTES >> 20} МБ",
+        f"The file has {size} MB; files up to {MAX_FILE_BYTES >> 20} MB are taken",
+        value_found=f"{delivery.size_bytes} B",
+    )
+
+
+def _unforeseen(name: str, text: str) -> ProblemError:
     return ProblemError(
         "FILE_UNREADABLE",
-        f"Файл не вдалося прочитати через непередбачену помилку {name}: {error}",
-        f"The file could not be read because of an unforeseen error, {name}: {error}",
+        f"Файл не вдалося прочитати через непередбачену помилку {name}: {text}",
+        f"The file could not be read because of an unforeseen error, {name}: {text}",
         value_found=name,
     )
 
 
-def _book_outcome(
-    connection: psycopg.Connection, delivery: _Delivery, outcome: Return | ProblemError, forms: Sequence[Form]
-) -> _Booked:
-    """Store what was read, or why nothing was, in one transaction."""
-    if isinstance(outcome, ProblemError):
-        with connection.transaction():
-            return _book_failure(connection, delivery, outcome, forms)
+def _book_batch(
+    connection: psycopg.Connection,
+    batch: Sequence[tuple[_Delivery, _Outcome]],
+    forms: Sequence[Form],
+    counts: _Counts,
+) -> None:
+    """Store what was read, or why nothing was, in one transaction; file by file where the database does not take the whole."""
     try:
         with connection.transaction():
-            return (_book_explanations if outcome.form.explanations else _book_return)(connection, delivery, outcome)
+            booked = _book(connection, batch, forms)
     except psycopg.DataError as error:
+        if len(batch) > 1:
+            for one in batch:
+                _book_batch(connection, [one], forms, counts)
+            return
+        delivery = batch[0][0]
         logger.exception("%s holds what the database does not take", delivery.path)
         with connection.transaction():
-            return _book_failure(connection, delivery, _unforeseen(error), forms)
+            booked = _book(connection, [(delivery, _unforeseen(type(error).__name__, str(error)))], forms)
+    counts.read += booked.read
+    counts.failed += booked.failed
+    counts.new += booked.new
+    counts.cells += booked.cells
+    counts.findings += booked.findings
 
 
-def _book_return(connection: psycopg.Connection, delivery: _Delivery, found: Return) -> _Booked:
-    form = found.form
-    load_id = _load_id(delivery, form.reader_version)
-    submission_id = _digest(
-        delivery.sha256, form.form_code, form.form_version, found.municipality_code, found.time_period
-    )[:32]
+def _book(
+    connection: psycopg.Connection, batch: Sequence[tuple[_Delivery, _Outcome]], forms: Sequence[Form]
+) -> _Counts:
+    loads, arrivals, findings = [], [], []
+    returns: dict[str, tuple[str, _Delivery, _Ready]] = {}
+    failed_version = _digest(*(form.reader_version for form in forms))[:12]
+    counts = _Counts()
+    for delivery, outcome in batch:
+        if isinstance(outcome, ProblemError):
+            load_id = _load_id(delivery, failed_version)
+            found = [_finding(delivery, load_id, outcome)]
+            loads.append(_load_row(delivery, load_id, failed_version, "failed", 0, 1, outcome.message_uk))
+            counts.failed += 1
+        elif outcome.form.explanations:
+            version = outcome.form.reader_version
+            load_id, row_count = _load_id(delivery, version), len(outcome.explanations)
+            found = _book_explanations(connection, delivery, load_id, outcome)
+            loads.append(
+                _load_row(delivery, load_id, version, "loaded", row_count, len(found), None, source="explanations")
+            )
+            counts.read += 1
+        else:
+            version = outcome.form.reader_version
+            load_id, submission_id = _load_id(delivery, version), _submission_id(delivery, outcome)
+            found = _find_problems(delivery, load_id, submission_id, outcome)
+            loads.append(_load_row(delivery, load_id, version, "loaded", outcome.cell_count, len(found), None))
+            returns.setdefault(submission_id, (load_id, delivery, outcome))
+            arrivals.append((delivery.delivery_id, submission_id, load_id))
+            counts.read += 1
+        findings += found
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT_LOAD, loads)
+        new = _insert_submissions(cursor, returns)
+        cursor.executemany(
+            "insert into raw.submission_delivery (delivery_id, submission_id, load_id) values (%s, %s, %s) "
+            "on conflict (delivery_id, submission_id) do nothing",
+            arrivals,
+        )
+    if new:
+        blocks = (prefix_lines(returns[submission_id][2].block, submission_id) for submission_id in new)
+        copy_blocks(connection, "raw.submission_cell", _CELL_COLUMNS, blocks)
+    insert_findings(connection, findings, is_sample=batch[0][0].is_sample)
+    _close_failures(connection, [delivery.delivery_id for delivery, _ in batch], findings)
+    counts.new = len(new)
+    counts.cells = sum(returns[submission_id][2].cell_count for submission_id in new)
+    counts.findings = len(findings)
+    return counts
+
+
+def _insert_submissions(cursor: psycopg.Cursor, returns: dict[str, tuple[str, _Delivery, _Ready]]) -> list[str]:
+    """Insert the submissions that are not there; return their ids."""
+    rows = [
+        (
+            submission_id, load_id, delivery.sha256, delivery.path, ready.form.form_code, ready.form.form_version,
+            ready.form.collection_code, ready.municipality_code, ready.municipality_text, ready.time_period,
+            ready.cell_count,
+        )
+        for submission_id, (load_id, delivery, ready) in returns.items()
+    ]  # fmt: skip
+    if not rows:
+        return []
+    cursor.execute(_INSERT_SUBMISSIONS, [list(column) for column in zip(*rows, strict=True)])
+    return [submission_id for (submission_id,) in cursor.fetchall()]
+
+
+def _submission_id(delivery: _Delivery, ready: _Ready) -> str:
+    form = ready.form
+    return _digest(delivery.sha256, form.form_code, form.form_version, ready.municipality_code, ready.time_period)[:32]
+
+
+def _find_problems(delivery: _Delivery, load_id: str, submission_id: str, ready: _Ready) -> list[Finding]:
     place = {
         "submission_id": submission_id,
-        "collection_code": form.collection_code,
-        "municipality_code": found.municipality_code,
-        "time_period": found.time_period,
+        "collection_code": ready.form.collection_code,
+        "municipality_code": ready.municipality_code,
+        "time_period": ready.time_period,
     }
-    findings = [_finding(delivery, load_id, problem, **place) for problem in found.problems]
-    if delivery.twin_path is not None:
-        findings.append(_finding(delivery, load_id, _twin(delivery.twin_path), **place))
-    _insert_load(connection, delivery, load_id, form.reader_version, "loaded", len(found.cells), len(findings), None)
-    inserted = connection.execute(
-        """
-        insert into raw.submission (
-            submission_id, load_id, sha256, file_name, form_code, form_version, collection_code, municipality_code,
-            municipality_text, time_period, cell_count
-        )
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        on conflict (submission_id) do nothing
-        """,
-        (
-            submission_id, load_id, delivery.sha256, delivery.path, form.form_code, form.form_version,
-            form.collection_code, found.municipality_code, found.municipality_text, found.time_period, len(found.cells),
-        ),
-    )  # fmt: skip
-    is_new = inserted.rowcount == 1
-    if is_new:
-        copy_rows(
-            connection,
-            "raw.submission_cell",
-            _CELL_COLUMNS,
-            (
-                (submission_id, cell.sheet, cell.cell, cell.indicator_code, cell.code_text, cell.sex, cell.value.text,
-                 cell.value.type, cell.reason_text, cell.remark_text)
-                for cell in found.cells
-            ),
-        )  # fmt: skip
-    connection.execute(
-        "insert into raw.submission_delivery (delivery_id, submission_id, load_id) values (%s, %s, %s) "
-        "on conflict (delivery_id, submission_id) do nothing",
-        (delivery.delivery_id, submission_id, load_id),
-    )
-    insert_findings(connection, findings, is_sample=delivery.is_sample)
-    _close_failures(connection, delivery, findings)
-    return _Booked(is_new, len(found.cells) if is_new else 0, len(findings))
+    problems = ready.problems if delivery.twin_path is None else (*ready.problems, _twin(delivery.twin_path))
+    return [_finding(delivery, load_id, problem, **place) for problem in problems]
 
 
-def _book_explanations(connection: psycopg.Connection, delivery: _Delivery, found: Return) -> _Booked:
+def _book_explanations(
+    connection: psycopg.Connection, delivery: _Delivery, load_id: str, ready: _Ready
+) -> list[Finding]:
     """Store what a feedback workbook brought back; it is no return, so nothing of it enters raw."""
-    form = found.form
-    load_id = _load_id(delivery, form.reader_version)
     new_count, problems = store_explanations(
-        connection, delivery.delivery_id, found.municipality_code, found.explanations
+        connection, delivery.delivery_id, ready.municipality_code, ready.explanations
     )
     place = {
-        "collection_code": form.collection_code,
-        "municipality_code": found.municipality_code,
-        "time_period": found.time_period,
+        "collection_code": ready.form.collection_code,
+        "municipality_code": ready.municipality_code,
+        "time_period": ready.time_period,
     }
-    findings = [_finding(delivery, load_id, problem, **place) for problem in problems]
-    _insert_load(
-        connection, delivery, load_id, form.reader_version, "loaded", len(found.explanations), len(findings), None,
-        source="explanations",
-    )  # fmt: skip
-    insert_findings(connection, findings, is_sample=delivery.is_sample)
-    _close_failures(connection, delivery, findings)
-    logger.info("%s: %d explanations, %d of them new", delivery.path, len(found.explanations), new_count)
-    return _Booked(False, 0, len(findings))
+    logger.info("%s: %d explanations, %d of them new", delivery.path, len(ready.explanations), new_count)
+    return [_finding(delivery, load_id, problem, **place) for problem in problems]
 
 
-def _book_failure(
-    connection: psycopg.Connection, delivery: _Delivery, problem: ProblemError, forms: Sequence[Form]
-) -> _Booked:
-    version = _digest(*(form.reader_version for form in forms))[:12]
-    load_id = _load_id(delivery, version)
-    finding = _finding(delivery, load_id, problem)
-    _insert_load(connection, delivery, load_id, version, "failed", 0, 1, problem.message_uk)
-    insert_findings(connection, [finding], is_sample=delivery.is_sample)
-    _close_failures(connection, delivery, [finding])
-    return _Booked(False, 0, 1)
-
-
-def _insert_load(  # noqa: PLR0913 - the columns of a row
-    connection: psycopg.Connection,
+def _load_row(
     delivery: _Delivery,
     load_id: str,
     reader_version: str,
@@ -257,19 +325,10 @@ def _insert_load(  # noqa: PLR0913 - the columns of a row
     message: str | None,
     *,
     source: str = SOURCE,
-) -> None:
-    connection.execute(
-        """
-        insert into ops.load
-            (load_id, source, delivery_id, reader_version, status, row_count, finding_count, message, is_sample)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-        on conflict (load_id) do update
-        set row_count = excluded.row_count, finding_count = excluded.finding_count, message = excluded.message
-        """,
-        (
-            load_id, source, delivery.delivery_id, reader_version, status, row_count, finding_count, message,
-            delivery.is_sample,
-        ),
+) -> tuple[object, ...]:
+    return (
+        load_id, source, delivery.delivery_id, reader_version, status, row_count, finding_count, message,
+        delivery.is_sample,
     )  # fmt: skip
 
 
@@ -298,17 +357,17 @@ def _finding(delivery: _Delivery, load_id: str, problem: ProblemError, **place: 
     )
 
 
-def _close_failures(connection: psycopg.Connection, delivery: _Delivery, standing: Iterable[Finding]) -> None:
-    """Close what earlier readings of this delivery found and this one did not."""
+def _close_failures(connection: psycopg.Connection, delivery_ids: Sequence[str], standing: Iterable[Finding]) -> None:
+    """Close what earlier readings of these deliveries found and this one did not."""
     connection.execute(
         """
         update quality.finding
         set is_open = false, closed_at = now()
-        where delivery_id = %s and is_open and not finding_id = any(%s)
+        where delivery_id = any(%s) and is_open and not finding_id = any(%s)
             and rule_id in (select rule_id from quality.rule where engine = 'reader')
-            and load_id in (select load_id from ops.load where delivery_id = %s)
+            and load_id in (select load_id from ops.load where load.delivery_id = finding.delivery_id)
         """,
-        (delivery.delivery_id, [finding.finding_id for finding in standing], delivery.delivery_id),
+        (list(delivery_ids), [finding.finding_id for finding in standing]),
     )
 
 
@@ -349,6 +408,28 @@ def _load_id(delivery: _Delivery, reader_version: str) -> str:
 def _digest(*parts: str) -> str:
     return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
+
+_INSERT_LOAD = """
+insert into ops.load
+    (load_id, source, delivery_id, reader_version, status, row_count, finding_count, message, is_sample)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+on conflict (load_id) do update
+set row_count = excluded.row_count, finding_count = excluded.finding_count, message = excluded.message
+"""
+
+_INSERT_SUBMISSIONS = """
+insert into raw.submission (
+    submission_id, load_id, sha256, file_name, form_code, form_version, collection_code, municipality_code,
+    municipality_text, time_period, cell_count
+)
+select *
+from unnest(
+    %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+    %s::int[]
+)
+on conflict (submission_id) do nothing
+returning submission_id
+"""
 
 # A delivery is done when a present version of a form has read it. One that failed is tried again while it is the last
 # on its path.

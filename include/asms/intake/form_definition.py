@@ -12,6 +12,10 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from asms.intake.book import Kind
+
+Sex = Literal["T", "F", "M"]
+
 
 class FormError(ValueError):
     """A form definition cannot be used; the message names the file, the key and what is wrong."""
@@ -22,13 +26,16 @@ class _Model(BaseModel):
 
 
 class Place(_Model):
-    """Where a text stands: in a cell, beside a key in column A, in the file's name, in its folder's name, or fixed."""
+    """Where a text stands: in a cell, beside a key, in a column, in the file's name, in its folder's name, or fixed."""
 
     sheet: str | int | None = None
-    """Name of the sheet, or its number among the visible ones, from 1."""
+    """Name of the sheet, or its number among the visible ones, from 1. A CSV file is one sheet; of a JSON file its scalars
+    are sheet '/', and each list of objects is a sheet named by its pointer, '/answers'."""
     cell: str | None = Field(default=None, pattern=r"^[A-Z]{1,3}[1-9]\d{0,6}$")
     key: str | None = None
     """The text in column A of ``sheet``; the value is in column B."""
+    column_titles: tuple[str, ...] = ()
+    """Titles of a column of ``sheet`` that says the same in every line of answers."""
     file_name: bool = False
     folder: bool = False
     fixed: str | None = None
@@ -37,11 +44,11 @@ class Place(_Model):
 
     @model_validator(mode="after")
     def _is_one_place(self) -> Self:
-        ways = [self.cell is not None, self.key is not None, self.file_name, self.folder, self.fixed is not None]
-        if sum(ways) != 1:
-            raise ValueError("give exactly one of cell, key, file_name, folder, fixed")
-        if (self.sheet is not None) != (self.cell is not None or self.key is not None):
-            raise ValueError("sheet goes with cell or key, and only with them")
+        on_sheet = [self.cell is not None, self.key is not None, bool(self.column_titles)]
+        if sum(on_sheet) + sum([self.file_name, self.folder, self.fixed is not None]) != 1:
+            raise ValueError("give exactly one of cell, key, column_titles, file_name, folder, fixed")
+        if (self.sheet is not None) != any(on_sheet):
+            raise ValueError("sheet goes with cell, key or column_titles, and only with them")
         return self
 
     @field_validator("remove")
@@ -54,6 +61,8 @@ class Place(_Model):
         """The place as people read it, in Ukrainian."""
         if self.sheet is not None:
             where = f"клітинка {self.cell}" if self.cell else f"рядок {self.key}"
+            if self.column_titles:
+                where = f"стовпець «{self.column_titles[0]}»"
             return f"аркуш {self.sheet}, {where}"
         return "назва файлу" if self.file_name else "назва теки" if self.folder else "опис форми"
 
@@ -62,6 +71,8 @@ class Place(_Model):
         """The place as people read it, in English."""
         if self.sheet is not None:
             where = f"cell {self.cell}" if self.cell else f"line {self.key}"
+            if self.column_titles:
+                where = f"column “{self.column_titles[0]}”"
             return f"sheet {self.sheet}, {where}"
         return "file name" if self.file_name else "folder name" if self.folder else "form definition"
 
@@ -97,10 +108,26 @@ class CodeColumn(Column):
 
 
 class ValueColumn(Column):
-    """A column of answers. ``not_asked`` is the mark with which the form says that this cell is not to be filled in."""
+    """A column of answers. ``not_asked`` are the marks with which the form says that a cell is not to be filled in."""
 
-    sex: Literal["T", "F", "M"]
-    not_asked: str | None = None
+    sex: Sex
+    not_asked: tuple[str, ...] = ()
+
+    @field_validator("not_asked", mode="before")
+    @classmethod
+    def _take_one(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
+class SexColumn(Column):
+    """In a long layout, where an answer has a line of its own: the column that says whose it is; blank means the total."""
+
+    words: dict[Sex, tuple[str, ...]] = {
+        "T": ("T", "усього", "всього", "разом", "обидві статі", "total"),
+        "F": ("F", "жінки", "жіноча", "ж", "female"),
+        "M": ("M", "чоловіки", "чоловіча", "ч", "male"),
+    }
+    """How each is written (letter case aside)."""
 
 
 class NilReturn(_Model):
@@ -126,6 +153,8 @@ class Table(_Model):
     """First row of answers; by default the one after the header."""
     code: CodeColumn
     values: tuple[ValueColumn, ...] = Field(min_length=1)
+    sex: SexColumn | None = None
+    """Given in a long layout; ``values`` is then one column."""
     reason: Column | None = None
     remark: Column | None = None
     nil_return: NilReturn | None = None
@@ -141,6 +170,10 @@ class Table(_Model):
     def _begins_somewhere(self) -> Self:
         if self.first_row is None and not self.code.titles:
             raise ValueError("a table without titles needs first_row")
+        if len({(value.column, value.titles) for value in self.values}) != len(self.values):
+            raise ValueError("two value columns are the same column")
+        if self.sex is not None and len(self.values) != 1:
+            raise ValueError("a table with a column of sexes has one column of values")
         if self.nil_return and not self.code.titles:
             raise ValueError("nil_return is looked for above the header: give the code column titles")
         return self
@@ -157,6 +190,8 @@ class Explanations(_Model):
 class Form(_Model):
     """One form in one version: a return with ``tables`` of answers, or a feedback workbook with ``explanations``."""
 
+    kind: Kind = "xlsx"
+    """What the file is: a workbook, a CSV or a JSON text."""
     form_code: str
     form_version: str
     collection_code: str

@@ -1,20 +1,29 @@
-"""From a workbook and the form definitions to a return: which form it is, whose, of when, and its mapped cells as found."""
+"""From a file and the form definitions to a return: which form it is, whose, of when, and its mapped cells as found.
+
+Reading is in two halves. ``scan_return`` needs nothing but the bytes and the forms, so it runs in a worker that has no way to
+anything else; ``settle`` asks the gazetteer whose return it is.
+"""
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import isfinite
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.cell import coordinate_from_string
 
 from asms.intake import identity
+from asms.intake.book import Book, CellValue, Sheet, ValueType, number_text
 from asms.intake.explanations import OfferedExplanation
 from asms.intake.form_definition import Column, Explanations, Form, Mark, NilReturn, Place, Table
+from asms.intake.json_answers import JsonAnswers
 from asms.intake.problem import ProblemError
-from asms.intake.workbook import CellValue, Sheet, Workbook, address
+from asms.intake.text_table import TextTable
+from asms.intake.workbook import OLE_START, Workbook
 
 _LATIN = str.maketrans("АВЕКМНОРСТХІЅЈ", "ABEKMHOPCTXISJ")
 _SAME_LOOK = str.maketrans("abekmhopctxyi", "авекмнорстхуі")
@@ -24,6 +33,7 @@ _PERIOD_OF = {"A": r"\d{4}", "Q": r"\d{4}-Q[1-4]", "M": r"\d{4}-(?:0[1-9]|1[0-2]
 _KIND_OF_PERIOD = {"A": ("рік", "a year"), "Q": ("квартал", "a quarter"), "M": ("місяць", "a month")}
 _KEYS_WITHIN = 100
 _CODES_WITHIN = 10
+_LONGEST_TITLE = 300
 
 
 class Candidate(Protocol):
@@ -50,18 +60,52 @@ class Resolve(Protocol):
     def __call__(self, text: str, *, region: str | None = None) -> Resolution: ...
 
 
-@dataclass(frozen=True)
-class MappedCell:
-    """A cell that the form maps, as found."""
+class MappedCell(NamedTuple):
+    """A cell that the form maps, as found. The tables' loop makes plain tuples of this order, a million of them a cycle."""
 
     sheet: str
     cell: str
     indicator_code: str
     code_text: str
     sex: str
-    value: CellValue
+    value_text: str | None
+    value_type: ValueType
     reason_text: str | None
     remark_text: str | None
+
+    @property
+    def value(self) -> CellValue:
+        return CellValue(self.value_text, self.value_type)
+
+
+_Row = tuple[str, str, str, str, str, str | None, ValueType, str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A text and where it was found; '' when there is none."""
+
+    text: str
+    place: Place
+    sheet: str | None = None
+    cell: str | None = None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a file says by itself. ``rows`` are in the order of ``MappedCell``; ``problems`` are what could not be used.
+
+    ``refusal`` is why nothing of it can be used, whosever it is.
+    """
+
+    form: Form
+    region: str
+    municipality: tuple[Spot, ...]
+    time_period: str = ""
+    rows: tuple[_Row, ...] = ()
+    problems: tuple[ProblemError, ...] = ()
+    explanations: tuple[OfferedExplanation, ...] = ()
+    refusal: ProblemError | None = None
 
 
 @dataclass(frozen=True)
@@ -81,33 +125,76 @@ class Return:
 def read_return(
     data: bytes, path: str, forms: Sequence[Form], resolve: Resolve, asked: identity.Asked | None = None
 ) -> Return:
-    """Read the workbook ``data`` that arrived under ``path``; ``asked`` is what templates of ours are held against.
+    """Read the file ``data`` that arrived under ``path``, in this process; ``asked`` is as in ``scan_return``.
 
     Raises ProblemError when the file as a whole cannot be used: no workbook, no known form or not in this version, no
     municipality or period, a template that was tampered with or is of another year's catalogue.
     """
-    workbook = Workbook(data)
-    form = recognise(workbook, path, forms)
-    hidden = _find_sheet(workbook, form.identity) if form.identity else None
+    scan = scan_return(data, path, forms, asked)
+    municipality_code, text = settle(scan, resolve)
+    cells = tuple(map(MappedCell._make, scan.rows))
+    return Return(scan.form, municipality_code, text, scan.time_period, cells, scan.problems, scan.explanations)
+
+
+def scan_return(
+    data: bytes, path: str, forms: Sequence[Form], asked: identity.Asked | None = None, *, is_guarded: bool = False
+) -> Scan:
+    """Read all that the file says by itself. ``asked`` is what templates of ours are held against.
+
+    ``is_guarded``: this process has a memory limit, and may be lost. Raises ProblemError when no form fits, when the file is
+    none that can be read, and when a template's hidden sheet was edited: it cannot be trusted to say whose it is.
+    """
+    book = open_book(data, is_guarded=is_guarded)
+    form = recognise(book, path, forms)
+    hidden = _find_sheet(book, form.identity) if form.identity else None
     lines = identity.read_identity(hidden) if hidden else None
-    municipality_code, text = _find_municipality(workbook, path, form, resolve)
-    time_period = _find_period(workbook, path, form)
-    if form.explanations:
-        offered = _read_explanations(workbook, form.explanations)
-        return Return(form, municipality_code, text, time_period, (), (), tuple(offered))
-    cells, problems = _read_tables(workbook, form)
-    if problems and not cells:
+    region = _find_text(book, path, form.region).text if form.region else ""
+    municipality = tuple(spot for place in form.municipality if (spot := _find_text(book, path, place)).text)
+    scan = Scan(form, region, municipality)
+    try:
+        scan = replace(scan, time_period=_find_period(book, path, form))
+        if form.explanations:
+            return replace(scan, explanations=tuple(_read_explanations(book, form.explanations)))
+        return _scan_answers(book, scan, lines, asked)
+    except ProblemError as refusal:
+        return replace(scan, refusal=refusal)
+
+
+def _scan_answers(book: Book, scan: Scan, lines: Mapping[str, str] | None, asked: identity.Asked | None) -> Scan:
+    """Add the answers. ``lines`` are the hidden sheet's. Raises ProblemError when nothing of the file can be used."""
+    form = scan.form
+    rows, problems = _read_tables(book, form)
+    if problems and not rows:
         raise problems[0]
-    problems.extend(_find_unmapped(workbook, form, {cell.sheet for cell in cells}))
+    problems.extend(_find_unmapped(book, form, {sheet for sheet, *_ in rows}))
     if lines is not None:
-        places = [identity.Place(cell.sheet, cell.indicator_code, cell.cell) for cell in cells if cell.sex == "T"]
-        problems.extend(identity.check_structure(lines, places, workbook.sheet_names))
+        places = [identity.Place(sheet, code, cell) for sheet, cell, code, _, sex, *_ in rows if sex == "T"]
+        problems.extend(identity.check_structure(lines, places, book.sheet_names))
         if asked is not None:
-            problems.extend(identity.check_catalogue_version(lines, places, asked, form.collection_code, time_period))
-    return Return(form, municipality_code, text, time_period, tuple(cells), tuple(problems))
+            problems.extend(
+                identity.check_catalogue_version(lines, places, asked, form.collection_code, scan.time_period)
+            )
+    return replace(scan, rows=tuple(rows), problems=tuple(problems))
 
 
-def recognise(workbook: Workbook, path: str, forms: Sequence[Form]) -> Form:
+def open_book(data: bytes, *, is_guarded: bool = False) -> Book:
+    """Open a file by what its bytes are, whatever its name says. Raises ProblemError when it is none that is read here."""
+    start = data[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    is_text = start and not start.startswith((b"PK", b"<")) and b"\0\0" not in start
+    if start.startswith((b"{", b"[")):
+        return JsonAnswers(data)
+    return TextTable(data) if is_text and not data.startswith(OLE_START) else Workbook(data, is_guarded=is_guarded)
+
+
+def settle(scan: Scan, resolve: Resolve) -> tuple[str, str]:
+    """Code of the municipality and the text that names it. Raises ProblemError when the return cannot be used."""
+    found = _resolve_municipality(scan, resolve)
+    if scan.refusal is not None:
+        raise scan.refusal
+    return found
+
+
+def recognise(book: Book, path: str, forms: Sequence[Form]) -> Form:
     """Return the form whose marks all hold, in the version that the file says.
 
     Raises ProblemError FORM_NOT_RECOGNISED, saying what each form lacks, or RETURN_OTHER_VERSION, naming both versions.
@@ -115,22 +202,24 @@ def recognise(workbook: Workbook, path: str, forms: Sequence[Form]) -> Form:
     lacking: list[tuple[Form, Mark]] = []
     fitting: list[Form] = []
     for form in forms:
-        lacks = next((m for m in form.recognise if not _same(_find_text(workbook, path, m).text, m.equals)), None)
+        if form.kind != book.kind:
+            continue
+        lacks = next((m for m in form.recognise if not _same(_find_text(book, path, m).text, m.equals)), None)
         if lacks:
             lacking.append((form, lacks))
         else:
             fitting.append(form)
     if not fitting:
-        sheets = ", ".join(workbook.sheet_names[:10])
+        sheets = ", ".join(book.sheet_names[:10])
         in_uk = "; ".join(f"{form.form_code} — {mark.name_uk} має містити «{mark.equals}»" for form, mark in lacking)
         in_en = "; ".join(f"{form.form_code} needs “{mark.equals}” in {mark.name_en}" for form, mark in lacking)
         raise ProblemError(
             "FORM_NOT_RECOGNISED",
-            f"Книга не схожа на жодну відому форму: {in_uk}. Аркуші книги: {sheets}",
-            f"The workbook is none of the known forms: {in_en}. Sheets of the workbook: {sheets}",
+            f"Файл ({book.kind}) не схожий на жодну відому форму: {in_uk}. Аркуші: {sheets}",
+            f"The file ({book.kind}) is none of the known forms: {in_en}. Sheets: {sheets}",
             value_found=sheets,
         )
-    found = {form.reader_version: _find_version(workbook, form) for form in fitting if form.identity}
+    found = {form.reader_version: _find_version(book, form) for form in fitting if form.identity}
     of_version = [form for form in fitting if found.get(form.reader_version, form.form_version) == form.form_version]
     if not of_version:
         known = ", ".join(form.form_version for form in fitting)
@@ -145,8 +234,8 @@ def recognise(workbook: Workbook, path: str, forms: Sequence[Form]) -> Form:
     return max(of_version, key=lambda form: len(form.recognise))
 
 
-def _find_version(workbook: Workbook, form: Form) -> str:
-    return _find_on_sheet(_find_sheet(workbook, form.identity), Place(sheet=form.identity, key=identity.VERSION)).text
+def _find_version(book: Book, form: Form) -> str:
+    return _find_on_sheet(_find_sheet(book, form.identity), Place(sheet=form.identity, key=identity.VERSION)).text
 
 
 def fold_code(text: str) -> str:
@@ -161,65 +250,102 @@ def _same(found: str, expected: str) -> bool:
 
 def _fold(text: str) -> str:
     """A title or mark without what people change by accident: case, look-alike letters, blanks, a colon at the end."""
+    return _fold_title(text) if len(text) < _LONGEST_TITLE else _fold_any(text)
+
+
+@lru_cache(maxsize=4_096)
+def _fold_title(text: str) -> str:
+    return _fold_any(text)
+
+
+def _fold_any(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_SAME_LOOK)
     return re.sub(r"\s+", " ", folded).strip(" :.")
 
 
-@dataclass(frozen=True)
-class _Spot:
-    """A text and where it was found; '' when there is none."""
-
-    text: str
-    place: Place
-    sheet: str | None = None
-    cell: str | None = None
-
-
-def _find_text(workbook: Workbook, path: str, place: Place) -> _Spot:
+def _find_text(book: Book, path: str, place: Place) -> Spot:
     """The text at a place; '' when there is none, also when there is no such sheet."""
     if place.fixed is not None:
-        spot = _Spot(place.fixed, place)
+        spot = Spot(place.fixed, place)
     elif place.file_name:
-        spot = _Spot(PurePosixPath(path).stem, place)
+        spot = Spot(PurePosixPath(path).stem, place)
     elif place.folder:
-        spot = _Spot(PurePosixPath(path).parent.name, place)
+        spot = Spot(PurePosixPath(path).parent.name, place)
     else:
-        spot = _find_on_sheet(_find_sheet(workbook, place.sheet), place)
+        spot = _find_on_sheet(_find_sheet(book, place.sheet), place)
     if place.remove:
         spot = replace(spot, text=re.sub(place.remove, "", spot.text, flags=re.IGNORECASE))
     return replace(spot, text=spot.text.strip())
 
 
-def _find_on_sheet(sheet: Sheet | None, place: Place) -> _Spot:
+def _find_on_sheet(sheet: Sheet | None, place: Place) -> Spot:
     if sheet is None:
-        return _Spot("", place)
+        return Spot("", place)
     if place.cell:
         letters, row = coordinate_from_string(place.cell)
-        return _Spot(sheet.text(row, column_index_from_string(letters)), place, sheet.name, place.cell)
+        return Spot(sheet.text(row, column_index_from_string(letters)), place, sheet.name, place.cell)
+    if place.column_titles:
+        return _find_in_column(sheet, place)
     for row in range(1, min(sheet.row_count, _KEYS_WITHIN) + 1):
         if _same(sheet.text(row, 1), place.key or ""):
-            return _Spot(sheet.text(row, 2), place, sheet.name, address(row, 2))
-    return _Spot("", place)
+            return Spot(sheet.text(row, 2), place, sheet.name, sheet.address(row, 2))
+    return Spot("", place)
 
 
-def _find_sheet(workbook: Workbook, which: str | int | None) -> Sheet | None:
-    names = _select_sheets(workbook, re.escape(which) if isinstance(which, str) else which or 0)
-    return workbook.sheet(names[0]) if names else None
+def _find_in_column(sheet: Sheet, place: Place) -> Spot:
+    """What every line of a column says; the first line's word is enough to recognise a form by.
+
+    Raises ProblemError RETURN_MIXED, naming the first line that says another thing.
+    """
+    wanted = Column(titles=place.column_titles)
+    for header in range(1, min(sheet.row_count, _KEYS_WITHIN) + 1):
+        column = _find_column(_titles(sheet, header), wanted)
+        if column is not None:
+            break
+    else:
+        return Spot("", place)
+    told = [(text, row) for row in range(header + 1, sheet.row_count + 1) if (text := sheet.text(row, column))]
+    if not told:
+        return Spot("", place)
+    first, first_row = told[0]
+    for text, row in told[1:]:
+        if text != first and not isinstance(place, Mark):
+            raise ProblemError(
+                "RETURN_MIXED",
+                f"{place.name_uk}: у першому рядку «{first}», а тут «{text}»",
+                f"{place.name_en}: the first line has “{first}”, this one “{text}”",
+                sheet=sheet.name,
+                cell=sheet.address(row, column),
+                value_found=text,
+            )
+    return Spot(first, place, sheet.name, sheet.address(first_row, column))
 
 
-def _select_sheets(workbook: Workbook, which: str | int) -> list[str]:
+def _find_sheet(book: Book, which: str | int | None) -> Sheet | None:
+    if isinstance(which, str) and which in book.sheet_names:
+        return book.sheet(which)
+    names = _select_sheets(book, re.escape(which) if isinstance(which, str) else which or 0)
+    return book.sheet(names[0]) if names else None
+
+
+def _select_sheets(book: Book, which: str | int) -> list[str]:
     """Names of the sheets that fit a regular expression, or of the one with this number among the visible."""
     if isinstance(which, int):
-        return list(workbook.visible_sheet_names[which - 1 : which])
-    exact = [name for name in workbook.sheet_names if re.fullmatch(which, name.strip())]
+        return list(book.visible_sheet_names[which - 1 : which])
+    return list(_select_by_name(book.sheet_names, which))
+
+
+@lru_cache(maxsize=256)
+def _select_by_name(names: tuple[str, ...], pattern: str) -> tuple[str, ...]:
+    exact = [name for name in names if re.fullmatch(pattern, name.strip())]
     taken = {_fold_sheet(name) for name in exact}
-    for name in workbook.sheet_names:
+    for name in names:
         folded = _fold_sheet(name)
         spellings = (folded, folded.upper().translate(_LATIN))
-        if folded not in taken and any(re.fullmatch(which, text, re.IGNORECASE) for text in spellings):
+        if folded not in taken and any(re.fullmatch(pattern, text, re.IGNORECASE) for text in spellings):
             taken.add(folded)
             exact.append(name)
-    return sorted(exact, key=workbook.sheet_names.index)
+    return tuple(sorted(exact, key=names.index))
 
 
 def _fold_sheet(name: str) -> str:
@@ -227,22 +353,21 @@ def _fold_sheet(name: str) -> str:
     return _fold(re.sub(r"\(\d+\)\s*$", "", name))
 
 
-def _find_municipality(workbook: Workbook, path: str, form: Form, resolve: Resolve) -> tuple[str, str]:
+def _resolve_municipality(scan: Scan, resolve: Resolve) -> tuple[str, str]:
     """Code of the municipality and the text that names it."""
-    region = _find_text(workbook, path, form.region).text if form.region else ""
-    spots = [spot for place in form.municipality if (spot := _find_text(workbook, path, place)).text]
-    if not spots:
+    places, region = scan.form.municipality, scan.region or None
+    if not scan.municipality:
         raise ProblemError(
             "MUNICIPALITY_NOT_FOUND",
-            f"Не вказано, чий це звіт (шукали: {'; '.join(place.name_uk for place in form.municipality)})",
-            f"The return does not say whose it is (looked at: {'; '.join(place.name_en for place in form.municipality)})",
+            f"Не вказано, чий це звіт (шукали: {'; '.join(place.name_uk for place in places)})",
+            f"The return does not say whose it is (looked at: {'; '.join(place.name_en for place in places)})",
         )
-    first, *others = spots
-    resolution = resolve(first.text, region=region or None)
+    first, *others = scan.municipality
+    resolution = resolve(first.text, region=region)
     if resolution.municipality_code is None:
         raise _unresolved(first, resolution.candidates)
     for other in others:
-        meant = resolve(other.text, region=region or None).candidates
+        meant = resolve(other.text, region=region).candidates
         if meant and all(candidate.municipality_code != resolution.municipality_code for candidate in meant):
             here, there = _labels(resolution.candidates), _labels(meant)
             raise ProblemError(
@@ -256,7 +381,7 @@ def _find_municipality(workbook: Workbook, path: str, form: Form, resolve: Resol
     return resolution.municipality_code, first.text
 
 
-def _unresolved(spot: _Spot, candidates: Sequence[Candidate]) -> ProblemError:
+def _unresolved(spot: Spot, candidates: Sequence[Candidate]) -> ProblemError:
     if candidates:
         return ProblemError(
             "MUNICIPALITY_AMBIGUOUS",
@@ -280,8 +405,8 @@ def _labels(candidates: Sequence[Candidate]) -> str:
     return "; ".join(candidate.label for candidate in candidates[:10])
 
 
-def _find_period(workbook: Workbook, path: str, form: Form) -> str:
-    spots = [_find_text(workbook, path, place) for place in form.time_period]
+def _find_period(book: Book, path: str, form: Form) -> str:
+    spots = [_find_text(book, path, place) for place in form.time_period]
     found = [(match.group(1), spot) for spot in spots if (match := _search_period(spot))]
     if not found:
         raise ProblemError(
@@ -309,12 +434,12 @@ def _find_period(workbook: Workbook, path: str, form: Form) -> str:
     return period
 
 
-def _search_period(spot: _Spot) -> re.Match[str] | None:
+def _search_period(spot: Spot) -> re.Match[str] | None:
     """A cell holds nothing but the period, so there any year is looked at; a name may hold other numbers."""
     return _PERIOD.search(spot.text) or (_ANY_YEAR.search(spot.text) if spot.cell else None)
 
 
-def _check_period(period: str, spot: _Spot, form: Form) -> None:
+def _check_period(period: str, spot: Spot, form: Form) -> None:
     """Raise ProblemError PERIOD_NOT_FOUND for a period that the form cannot be for."""
     is_in_time = form.earliest_period <= period[:4] <= form.latest_period
     if is_in_time and re.fullmatch(_PERIOD_OF[form.freq], period):
@@ -331,12 +456,13 @@ def _check_period(period: str, spot: _Spot, form: Form) -> None:
     )
 
 
-def _read_explanations(workbook: Workbook, wanted: Explanations) -> Iterator[OfferedExplanation]:
+def _read_explanations(book: Book, wanted: Explanations) -> Iterator[OfferedExplanation]:
     """The rows of the list of findings that have a text. Raises ProblemError where the list is not as it was made."""
-    sheet = _find_sheet(workbook, wanted.sheet)
+    sheet = _find_sheet(book, wanted.sheet)
     rows = range(1, min(sheet.row_count, _KEYS_WITHIN) + 1) if sheet else ()
     for header in rows:
-        finding, text = (_find_column(sheet, header, column) for column in (wanted.finding, wanted.text) if sheet)
+        titles = _titles(sheet, header) if sheet else {}
+        finding, text = (_find_column(titles, column) for column in (wanted.finding, wanted.text))
         if sheet and finding and text:
             break
     else:
@@ -348,67 +474,73 @@ def _read_explanations(workbook: Workbook, wanted: Explanations) -> Iterator[Off
         )
     for row in range(header + 1, sheet.row_count + 1):
         if (finding_id := sheet.text(row, finding)) and (said := sheet.text(row, text)):
-            yield OfferedExplanation(finding_id, said, sheet.name, address(row, text))
+            yield OfferedExplanation(finding_id, said, sheet.name, sheet.address(row, text))
 
 
-def _read_tables(workbook: Workbook, form: Form) -> tuple[list[MappedCell], list[ProblemError]]:
-    cells: list[MappedCell] = []
+def _read_tables(book: Book, form: Form) -> tuple[list[_Row], list[ProblemError]]:
+    rows: list[_Row] = []
     problems: list[ProblemError] = []
     for table in form.tables:
-        names = _select_table_sheets(workbook, table)
+        names = _select_table_sheets(book, table)
         for name in names:
             try:
-                _read_table(workbook.sheet(name), table, cells, problems.append)
+                _read_table(book.sheet(name), table, rows, problems.append)
             except ProblemError as problem:
                 problems.append(problem)
-        renamed = table.renamed and _read_renamed(workbook, table, names, cells, problems)
+        renamed = table.renamed and _read_renamed(book, table, names, rows, problems)
         if not names and not renamed:
             problems.append(
                 ProblemError(
                     "FORM_SHEET_MISSING",
-                    f"Немає аркуша «{table.sheets}»; у книзі є: {', '.join(workbook.sheet_names[:10])}",
-                    f"There is no sheet “{table.sheets}”; the workbook has: {', '.join(workbook.sheet_names[:10])}",
+                    f"Немає аркуша «{table.sheets}»; у файлі є: {', '.join(book.sheet_names[:10])}",
+                    f"There is no sheet “{table.sheets}”; the file has: {', '.join(book.sheet_names[:10])}",
                 )
             )
-    return cells, problems
+    if len(form.tables) > 1 and len({row[:2] for row in rows}) != len(rows):
+        raise ProblemError(
+            "FORM_MAPS_TWICE",
+            f"Опис форми {form.form_code} читає ту саму клітинку двічі",
+            f"The definition of form {form.form_code} reads the same cell twice",
+        )
+    return rows, problems
 
 
 def _read_renamed(
-    workbook: Workbook, table: Table, named: Sequence[str], cells: list[MappedCell], problems: list[ProblemError]
+    book: Book, table: Table, named: Sequence[str], rows: list[_Row], problems: list[ProblemError]
 ) -> bool:
     """Read the sheets of other names that bear new codes; whether there were any. A copy bears codes that were read."""
-    codes = {cell.indicator_code for cell in cells}
+    codes = {row[2] for row in rows}
     known = len(codes)
-    for name in workbook.visible_sheet_names:
-        if name in named or not _bears_codes(workbook, name, table):
+    for name in book.visible_sheet_names:
+        if name in named or not _bears_codes(book, name, table):
             continue
-        found: list[MappedCell] = []
+        found: list[_Row] = []
         told: list[ProblemError] = []
         try:
-            _read_table(workbook.sheet(name), table, found, told.append)
+            _read_table(book.sheet(name), table, found, told.append)
         except ProblemError:
             continue  # it is told as a sheet that was not read
-        new = {cell.indicator_code for cell in found}
+        new = {row[2] for row in found}
         if codes.isdisjoint(new) and any(re.fullmatch(table.code.pattern, code) for code in new):
             codes |= new
-            cells.extend(found)
+            rows.extend(found)
             problems.extend(told)
     return len(codes) > known
 
 
-def _select_table_sheets(workbook: Workbook, table: Table) -> list[str]:
+def _select_table_sheets(book: Book, table: Table) -> list[str]:
     """Sheets of a table. One whose name fits only by its look must bear the code column: 'ВСЕ' is not a domain BCE."""
-    names = _select_sheets(workbook, table.sheets)
+    names = _select_sheets(book, table.sheets)
     if isinstance(table.sheets, int):
         return names
-    return [n for n in names if re.fullmatch(table.sheets, n.strip()) or _bears_codes(workbook, n, table)]
+    return [n for n in names if re.fullmatch(table.sheets, n.strip()) or _bears_codes(book, n, table)]
 
 
-def _find_unmapped(workbook: Workbook, form: Form, read: Collection[str]) -> Iterator[ProblemError]:
+def _find_unmapped(book: Book, form: Form, read: Collection[str]) -> Iterator[ProblemError]:
     """Tell the visible sheets that look like answers, that were not ``read`` and that no table of the form takes."""
-    mapped = {*read, *(name for table in form.tables for name in _select_table_sheets(workbook, table))}
-    for name in workbook.visible_sheet_names:
-        if name not in mapped and any(_bears_codes(workbook, name, table) for table in form.tables):
+    mapped = {*read, *(name for table in form.tables for name in _select_table_sheets(book, table))}
+    for name in book.visible_sheet_names:
+        if name not in mapped and any(_bears_codes(book, name, table) for table in form.tables):
             yield ProblemError(
                 "SHEET_NOT_MAPPED",
                 f"Аркуш «{name}» має стовпець кодів, але форма не має аркуша з такою назвою, тож його не прочитано",
@@ -418,12 +550,12 @@ def _find_unmapped(workbook: Workbook, form: Form, read: Collection[str]) -> Ite
             )
 
 
-def _bears_codes(workbook: Workbook, name: str, table: Table) -> bool:
+def _bears_codes(book: Book, name: str, table: Table) -> bool:
     """Whether a title of the code column stands in the first rows. A sheet that cannot be read bears none."""
     if not table.code.titles:
         return False
     try:
-        sheet = workbook.sheet(name)
+        sheet = book.sheet(name)
     except ProblemError:
         return False
     return 0 < _find_header(sheet, table) <= _CODES_WITHIN
@@ -431,39 +563,58 @@ def _bears_codes(workbook: Workbook, name: str, table: Table) -> bool:
 
 @dataclass(frozen=True)
 class _Layout:
-    """A table's columns by number, and its first row of answers. A column that is not there is None."""
+    """A table's columns by number, its header (0 without titles) and first row of answers. A column not there is None."""
 
+    header: int
     first_row: int
     code: int
-    values: tuple[tuple[int, str, str | None], ...]
+    values: tuple[tuple[int, str, tuple[str, ...]], ...]
+    sex: int | None
     reason: int | None
     remark: int | None
 
 
-def _read_table(sheet: Sheet, table: Table, cells: list[MappedCell], report: Callable[[ProblemError], None]) -> None:
+_Asked = tuple[int, str, str | None, ValueType]
+"""An answer of a line: its column, sex, text and type."""
+
+
+def _read_table(sheet: Sheet, table: Table, rows: list[_Row], report: Callable[[ProblemError], None]) -> None:
+    """Add the answers of a sheet to ``rows``. The loop runs for each of a cycle's million lines, so it makes no objects."""
     layout = _find_layout(sheet, table)
     nil = _find_nil_choice(sheet, layout, table.nil_return, report) if table.nil_return else None
-    read_before = len(cells)
-    for row in range(layout.first_row, sheet.row_count + 1):
-        code_text = sheet.value(row, layout.code).text or ""
+    read_before = len(rows)
+    broken = sheet.find_broken_rows(layout.header)
+    sexes = _spell_sexes(table)
+    address_in = {column: sheet.address_in(column) for column, _, _ in layout.values}
+    for number, row in enumerate(_widened(sheet, layout), layout.first_row):
+        code_text = row[layout.code - 1]
+        if code_text.__class__ is not str:
+            code_text = sheet.value(number, layout.code).text or ""
         if table.ends_at and _fold(code_text).startswith(_fold(table.ends_at)):
             break
-        asked = list(_asked_cells(sheet, row, layout))
-        if _is_answer_row(code_text, asked, table):
-            reason, remark = (_note(sheet, row, column) for column in (layout.reason, layout.remark))
-            code = fold_code(code_text)
-            cells.extend(
-                MappedCell(sheet.name, address(row, column), code, code_text, sex, value, reason, remark)
-                for column, sex, value in asked
-            )
-        elif not code_text.strip():
-            _report_uncoded(sheet, row, asked, report)
+        if number in broken:
+            report(broken[number])
+            continue
+        asked = _asked_cells(sheet, number, row, layout)
+        code, is_code = _judge_code(code_text, table.code.pattern)
+        if not code:
+            _report_uncoded(sheet, number, asked, report)
+        elif is_code or any([value_type != "empty" for _, _, _, value_type in asked]):
+            if layout.sex is not None:
+                asked = _with_sex(sheet, number, layout.sex, asked, sexes, report)
+            reason, remark = [
+                (sheet.text(number, column) or None) if column and row[column - 1] != "" else None
+                for column in (layout.reason, layout.remark)
+            ]
+            for column, sex, text, value_type in asked:
+                cell = address_in[column](number)
+                rows.append((sheet.name, cell, code, code_text, sex, text, value_type, reason, remark))
     if nil is not None:
-        cells[read_before:] = _answer_nil(cells[read_before:], nil, report)
+        rows[read_before:] = _answer_nil(rows[read_before:], nil, report)
 
 
 def _find_nil_choice(
-    sheet: Sheet, layout: "_Layout", wanted: NilReturn, report: Callable[[ProblemError], None]
+    sheet: Sheet, layout: _Layout, wanted: NilReturn, report: Callable[[ProblemError], None]
 ) -> str | None:
     """The choice of a nil return, if it was made. A text that is not the one offered is told and means nothing."""
     titles = {_fold(title) for title in wanted.titles}
@@ -483,18 +634,16 @@ def _find_nil_choice(
                 f"У виборі нульової звітності стоїть «{found[1]}»; приймається лише «{wanted.choice}» або порожньо",
                 f"The choice of a nil return holds “{found[1]}”; only “{wanted.choice}” or nothing is taken",
                 sheet=sheet.name,
-                cell=address(row, found[0] + 1),
+                cell=sheet.address(row, found[0] + 1),
                 value_found=found[1],
             )
         )
     return None
 
 
-def _answer_nil(
-    cells: Sequence[MappedCell], choice: str, report: Callable[[ProblemError], None]
-) -> Iterator[MappedCell]:
+def _answer_nil(rows: Sequence[_Row], choice: str, report: Callable[[ProblemError], None]) -> Iterator[_Row]:
     """Give ``choice`` as the reason of every blank cell that has none; figures other than zero contradict it and stand."""
-    contradicting = [cell for cell in cells if cell.value.type == "number" and cell.value.text != "0"]
+    contradicting = [row for row in map(MappedCell._make, rows) if row.value_type == "number" and row.value_text != "0"]
     if contradicting:
         first = contradicting[0]
         report(
@@ -504,54 +653,101 @@ def _answer_nil(
                 f"“{choice}” is chosen, but the sheet holds {len(contradicting)} figures; they were read",
                 sheet=first.sheet,
                 cell=first.cell,
-                value_found=first.value.text,
+                value_found=first.value_text,
             )
         )
-    for cell in cells:
-        is_blank = not (cell.value.text or "").strip() and cell.reason_text is None
-        yield replace(cell, reason_text=choice) if is_blank else cell
+    for row in map(MappedCell._make, rows):
+        is_blank = not (row.value_text or "").strip() and row.reason_text is None
+        yield row._replace(reason_text=choice) if is_blank else row
 
 
-def _asked_cells(sheet: Sheet, row: int, layout: _Layout) -> Iterator[tuple[int, str, CellValue]]:
+def _judge_code(text: str, pattern: str) -> tuple[str, bool]:
+    """The code that a text writes, and whether it is one of the table's."""
+    return _judge_short_code(text, pattern) if len(text) < _LONGEST_TITLE else (fold_code(text), False)
+
+
+@lru_cache(maxsize=16_384)
+def _judge_short_code(text: str, pattern: str) -> tuple[str, bool]:
+    code = fold_code(text)
+    return code, re.fullmatch(pattern, code) is not None
+
+
+def _widened(sheet: Sheet, layout: _Layout) -> Sequence[Sequence[Any]]:
+    """The rows of answers, each as wide as the table: a sheet ends with its last column that holds anything."""
+    rows = sheet.grid[layout.first_row - 1 :]
+    columns = [layout.code, layout.reason or 0, layout.remark or 0, *(column for column, _, _ in layout.values)]
+    missing = [""] * (max(columns) - sheet.column_count)
+    return [[*row, *missing] for row in rows] if missing else rows
+
+
+def _asked_cells(sheet: Sheet, number: int, row: Sequence[Any], layout: _Layout) -> list[_Asked]:
+    """The answers of a line, without the cells that are not to be filled in."""
+    asked: list[_Asked] = []
     for column, sex, not_asked in layout.values:
-        value = sheet.value(row, column)
-        if not_asked is None or (value.text or "").strip() != not_asked:
-            yield column, sex, value
+        found = row[column - 1]
+        if found.__class__ is str and found:
+            if not not_asked or found.strip() not in not_asked:
+                asked.append((column, sex, found, "text"))
+        elif found.__class__ is float and isfinite(found):
+            asked.append((column, sex, number_text(found), "number"))
+        else:
+            asked.append((column, sex, *sheet.value(number, column)))
+    return asked
 
 
-def _is_answer_row(code_text: str, asked: Sequence[tuple[int, str, CellValue]], table: Table) -> bool:
-    if not code_text.strip():
-        return False
-    has_code = re.fullmatch(table.code.pattern, fold_code(code_text)) is not None
-    return has_code or any(value.type != "empty" for _, _, value in asked)
+def _spell_sexes(table: Table) -> dict[str, str]:
+    """Sex by each of its spellings, folded."""
+    spelled = {_fold(word): sex for sex, words in table.sex.words.items() for word in words} if table.sex else {}
+    return {"": "T", **spelled}
 
 
-def _report_uncoded(
-    sheet: Sheet, row: int, asked: Sequence[tuple[int, str, CellValue]], report: Callable[[ProblemError], None]
-) -> None:
-    for column, _, value in asked:
-        if value.text is not None and value.text.strip():
+def _with_sex(
+    sheet: Sheet,
+    row: int,
+    column: int,
+    asked: list[_Asked],
+    sexes: dict[str, str],
+    report: Callable[[ProblemError], None],
+) -> list[_Asked]:
+    """The answers of a line with the sex that it names; none, and a problem, when it names no known one."""
+    text = sheet.text(row, column)
+    sex = sexes.get(_fold(text))
+    if sex is not None:
+        return [(at, sex, value, value_type) for at, _, value, value_type in asked]
+    report(
+        ProblemError(
+            "SEX_NOT_RECOGNISED",
+            f"«{text}» не є позначкою статі; приймаються T (усього), F (жінки), M (чоловіки)",
+            f"“{text}” is no mark of a sex; T (total), F (female), M (male) are taken",
+            sheet=sheet.name,
+            cell=sheet.address(row, column),
+            value_found=text,
+        )
+    )
+    return []
+
+
+def _report_uncoded(sheet: Sheet, row: int, asked: Sequence[_Asked], report: Callable[[ProblemError], None]) -> None:
+    for column, _, text, _ in asked:
+        if text is not None and text.strip():
             report(
                 ProblemError(
                     "CODE_ROW_WITHOUT_CODE",
                     f"У рядку {row} є значення, але немає коду показника",
                     f"Row {row} has a value but no indicator code",
                     sheet=sheet.name,
-                    cell=address(row, column),
-                    value_found=value.text,
+                    cell=sheet.address(row, column),
+                    value_found=text,
                 )
             )
             return
 
 
-def _note(sheet: Sheet, row: int, column: int | None) -> str | None:
-    return (sheet.text(row, column) or None) if column else None
-
-
 def _find_layout(sheet: Sheet, table: Table) -> _Layout:
     """Find the columns. Raises ProblemError when the code column or the column of totals cannot be found."""
     header = _find_header(sheet, table) if table.code.titles else 0
-    code = _find_column(sheet, header, table.code)
+    titles = _titles(sheet, header)
+    code = _find_column(titles, table.code)
     if code is None:
         raise ProblemError(
             "FORM_CODE_COLUMN_MISSING",
@@ -561,7 +757,7 @@ def _find_layout(sheet: Sheet, table: Table) -> _Layout:
         )
     values = []
     for wanted in table.values:
-        column = _find_column(sheet, header, wanted)
+        column = _find_column(titles, wanted)
         if column is not None:
             values.append((column, wanted.sex, wanted.not_asked))
         elif wanted.sex == "T":
@@ -570,29 +766,39 @@ def _find_layout(sheet: Sheet, table: Table) -> _Layout:
                 f"На аркуші немає стовпця «{'», «'.join(wanted.titles)}» у рядку заголовків {header}",
                 f"The sheet has no column “{'”, “'.join(wanted.titles)}” in its header, row {header}",
                 sheet=sheet.name,
-                cell=address(header, 1),
+                cell=sheet.address(header, 1),
             )
+    sex = _find_column(titles, table.sex) if table.sex else None
     return _Layout(
+        header,
         table.first_row or header + 1,
         code,
         tuple(values),
-        _find_column(sheet, header, table.reason) if table.reason else None,
-        _find_column(sheet, header, table.remark) if table.remark else None,
+        sex,
+        _find_column(titles, table.reason) if table.reason else None,
+        _find_column(titles, table.remark) if table.remark else None,
     )
 
 
 def _find_header(sheet: Sheet, table: Table) -> int:
     """Row of the header: the first that bears a title of the code column; 0 when there is none."""
     for row in range(1, min(sheet.row_count, table.header_within) + 1):
-        if _find_column(sheet, row, table.code) is not None:
+        if _find_column(_titles(sheet, row), table.code) is not None:
             return row
     return 0
 
 
-def _find_column(sheet: Sheet, header: int, wanted: Column) -> int | None:
+def _titles(sheet: Sheet, row: int) -> dict[str, int]:
+    """Columns by the folded texts of a row; of equal texts the first."""
+    texts = sheet.grid[row - 1] if 1 <= row <= sheet.row_count else ()
+    found: dict[str, int] = {}
+    for column, text in enumerate(texts, start=1):
+        if text.__class__ is str and text:
+            found.setdefault(_fold(text), column)
+    return found
+
+
+def _find_column(titles: Mapping[str, int], wanted: Column) -> int | None:
     if wanted.column:
         return column_index_from_string(wanted.column)
-    titles = {_fold(title) for title in wanted.titles}
-    return next(
-        (column for column in range(1, sheet.column_count + 1) if _fold(sheet.text(header, column)) in titles), None
-    )
+    return min((titles[title] for text in wanted.titles if (title := _fold(text)) in titles), default=None)

@@ -11,8 +11,8 @@ from functools import cache
 
 import psycopg
 
+from asms.intake.book import Sheet
 from asms.intake.problem import ProblemError
-from asms.intake.workbook import Sheet
 
 CHECKSUM = "checksum"
 VERSION = "form_version"

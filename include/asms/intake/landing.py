@@ -28,6 +28,8 @@ _LEDGER_LOCK = 0x41534D4C
 _PROGRESS_EVERY = 100
 _MAX_PATH_BYTES = 1024  # well below what an index of PostgreSQL takes in one row
 _NOT_LANDED = "FILE_NOT_LANDED"
+_TRIALS = "_test/"
+"""Folder of the drop whose returns are read and checked and never count."""
 
 
 class DropError(RuntimeError):
@@ -140,8 +142,9 @@ def land_drop(warehouse: Warehouse, settings: Settings) -> LandResult:
 
     The drop is ``settings.drop``, or in a sample run the folder that the sample's workbooks are made in; where only open
     data is replayed there is none, and nothing to do. A file equal to the latest delivery on its path is left alone, so a
-    second scan books nothing. All arrivals of a scan share a batch number and are booked in one transaction, together with
-    a finding FILE_NOT_LANDED for each file that could not be taken; those of earlier scans that did not recur are closed.
+    second scan books nothing. What lies below ``_test/`` is marked as a trial. All arrivals of a scan share a batch number and
+    are booked in one transaction, together with a finding FILE_NOT_LANDED for each file that could not be taken; those of
+    earlier scans that did not recur are closed.
 
     Raises:
         DropError: the drop is not there or cannot be listed, or it would mix real returns with the sample.
@@ -251,23 +254,25 @@ def _book(
             )
         }
         new = [arrival for arrival in arrivals if latest.get(arrival.path, (0, ""))[1] != arrival.sha256]
-        delivery_ids = []
+        rows = []
         for arrival in new:
             path_seq = latest.get(arrival.path, (0, ""))[0] + 1
             identity = "\x1f".join((channel, arrival.path, str(path_seq), arrival.sha256))
-            delivery_ids.append(hashlib.sha256(identity.encode()).hexdigest()[:32])
-            connection.execute(
+            delivery_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
+            rows.append((
+                delivery_id, SOURCE, channel, arrival.path, path_seq, arrival.sha256, arrival.size, batch_no, is_sample,
+                arrival.path.startswith(_TRIALS),
+            ))  # fmt: skip
+        with connection.cursor() as cursor:
+            cursor.executemany(
                 """
                 insert into raw.delivery
-                    (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+                    (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample, is_test)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                 """,
-                (
-                    delivery_ids[-1], SOURCE, channel, arrival.path, path_seq, arrival.sha256, arrival.size, batch_no,
-                    is_sample,
-                ),
-            )  # fmt: skip
-    return delivery_ids
+                rows,
+            )
+    return [str(row[0]) for row in rows]
 
 
 def _tell_skipped(connection: psycopg.Connection, channel: str, skipped: list[Skipped], *, is_sample: bool) -> None:

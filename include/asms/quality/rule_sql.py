@@ -70,6 +70,18 @@ where
     and {in_force}
 """
 
+# A trial is never the answer in force, and its cells are told all the same.
+_FIND_TRIALS = """
+insert into found_now
+select
+    typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
+    typed.time_period, typed.indicator_code, typed.sex, submission.file_name, typed.sheet, typed.cell,
+    left(typed.value_text, 500), null
+from staging.stg_submissions__cell as typed
+inner join raw.submission as submission on typed.submission_id = submission.submission_id
+where typed.is_test and typed.broken_rule_id is not null and {typed}
+"""
+
 # All files of the newest batch that answer the cell are named, with what each says.
 _FIND_CONFLICTS = """
 insert into found_now
@@ -96,6 +108,7 @@ cross join lateral (
         and typed.time_period = in_force.time_period
         and typed.indicator_code = in_force.indicator_code
         and typed.sex = in_force.sex
+        and not delivery.is_test
     group by delivery.batch_no
     order by delivery.batch_no desc
     limit 1
@@ -340,6 +353,7 @@ def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = Fals
     yield CREATE_VERDICTS
     yield _scoped(_FIND_TYPING, "in_force", is_full=is_full)
     if not is_alone:
+        yield _scoped(_FIND_TRIALS, "typed", is_full=is_full)
         yield _scoped(_FIND_CONFLICTS, "in_force", is_full=is_full)
     earlier = "true" if is_full else _NEXT_REDONE
     yield _JUDGE_CELLS.format(cell=redone("cell", is_full=is_full), earlier=earlier)

@@ -1,9 +1,17 @@
 """Bulk loading by COPY."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import islice
 
 import psycopg
 from psycopg import sql
+
+_BLOCK_ROWS = 2_000
+_NULL = "\\N"
+_PLAIN = (bool, int, float, Decimal, date)  # what str() writes as the database reads it
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
 
 
 def copy_rows(
@@ -11,16 +19,66 @@ def copy_rows(
 ) -> int:
     """COPY ``rows`` into ``table`` ('schema.name') in the caller's transaction; return how many.
 
-    None is NULL. U+0000, which PostgreSQL cannot store, is left out. psycopg writes the rows: its compiled escaping is
-    three times as fast as building blocks of text here (``make bench``).
+    None is NULL, a list of numbers is an array. U+0000, which PostgreSQL cannot store, is left out. Raises TypeError for
+    what is no text, number or date.
     """
+    count = 0
+
+    def blocks() -> Iterable[str]:
+        nonlocal count
+        rest = iter(rows)
+        while some := list(islice(rest, _BLOCK_ROWS)):
+            count += len(some)
+            yield format_rows(some)
+
+    copy_blocks(connection, table, columns, blocks())
+    return count
+
+
+def copy_blocks(connection: psycopg.Connection, table: str, columns: Sequence[str], blocks: Iterable[str]) -> None:
+    """COPY blocks of text as ``format_rows`` makes them; large blocks cost a third of what single rows do."""
     schema, _, name = table.partition(".")
     statement = sql.SQL("copy {}.{} ({}) from stdin").format(
         sql.Identifier(schema), sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    count = 0
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row([value.replace("\x00", "") if isinstance(value, str) else value for value in row])
-            count += 1
-    return count
+        for block in blocks:
+            copy.write(block)
+
+
+def format_rows(rows: Sequence[Sequence[object]]) -> str:
+    """``rows`` in the text format of COPY, a line each. What has to be escaped is looked for in the whole, not value by value."""
+    if not rows:
+        return ""
+    lines = ["\t".join([value if value.__class__ is str else _spell(value) for value in row]) for row in rows]  # type: ignore[misc]
+    block = "\n".join(lines)
+    null_count = sum([row.count(None) for row in rows])
+    is_clean = (
+        block.count("\n") == len(rows) - 1
+        and block.count("\t") == sum(map(len, rows)) - len(rows)
+        and block.count("\\") == null_count
+        and "\r" not in block
+        and "\0" not in block
+    )
+    if not is_clean:
+        block = "\n".join(["\t".join([_escape(value) for value in row]) for row in rows])
+    return block + "\n"
+
+
+def prefix_lines(block: str, value: str) -> str:
+    """Put a first column of one ``value`` (that needs no escape) before every line of a block."""
+    return f"{value}\t" + block[:-1].replace("\n", f"\n{value}\t") + "\n" if block else ""
+
+
+def _spell(value: object) -> str:
+    if value is None:
+        return _NULL
+    if isinstance(value, list | tuple) and all(type(element) in (int, float) for element in value):
+        return "{" + ",".join(map(str, value)) + "}"
+    if not isinstance(value, (str, *_PLAIN)):
+        raise TypeError(f"COPY takes texts, numbers and dates, not {type(value).__name__}")
+    return str(value)
+
+
+def _escape(value: object) -> str:
+    return _NULL if value is None else _spell(value).translate(_ESCAPES)

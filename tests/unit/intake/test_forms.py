@@ -134,6 +134,14 @@ def test_what_a_form_cannot_use_is_named(forms: Path, data: bytes, path: str, ru
     assert refusal.value.rule_id == rule_id
 
 
+def test_a_form_that_reads_a_cell_twice_is_told(tmp_path: Path) -> None:
+    table = THIRD_FORM[THIRD_FORM.index("  - sheets:") :]
+    (tmp_path / "twice.yaml").write_text(THIRD_FORM + table, encoding="utf-8")
+    with pytest.raises(ProblemError) as refusal:
+        _read(_roads(), tmp_path)
+    assert refusal.value.rule_id == "FORM_MAPS_TWICE"
+
+
 @pytest.mark.parametrize("period", ["2024-01", "2024-01-15", "2024-Q3", "2044", "1999", "1024"])
 def test_a_period_that_the_form_cannot_be_for_is_refused(forms: Path, period: str) -> None:
     text = THIRD_FORM.replace("freq: Q\n", "").replace(
@@ -244,8 +252,16 @@ def test_one_form_in_one_version_is_defined_once(forms: Path) -> None:
         load_forms(forms)
 
 
-def test_three_forms_ship() -> None:
-    assert [form.reader_version for form in load_forms()] == ["ASMS-ANNUAL/2", "ASMS-FEEDBACK/1", "TC2018/1"]
+def test_the_forms_that_ship() -> None:
+    assert [(form.kind, form.reader_version) for form in load_forms()] == [
+        ("xlsx", "ASMS-ANNUAL/2"),
+        ("csv", "ASMS-ANNUAL-CSV/1"),
+        ("csv", "ASMS-ANNUAL-CSV-COLUMNS/1"),
+        ("csv", "ASMS-ANNUAL-CSV-SHEET/1"),
+        ("json", "ASMS-ANNUAL-JSON/1"),
+        ("xlsx", "ASMS-FEEDBACK/1"),
+        ("xlsx", "TC2018/1"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from openpyxl import Workbook as NewWorkbook
 
+from asms.intake.book import CellValue, Sheet, describe
 from asms.intake.problem import ProblemError
-from asms.intake.workbook import CellValue, Workbook, address, describe
+from asms.intake.workbook import Workbook
 
 SHEET_PART = "xl/worksheets/sheet1.xml"
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -237,4 +238,5 @@ def test_macros_are_never_unpacked() -> None:
 
 
 def test_address() -> None:
-    assert (address(17, 4), address(1, 27)) == ("D17", "AA1")
+    sheet = Sheet("EDU", [])
+    assert (sheet.address(17, 4), sheet.address(1, 27)) == ("D17", "AA1")

@@ -1,0 +1,111 @@
+"""What a file of every layout is read as: sheets of cells, each cell with the address that people find it by in their file."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from math import isfinite
+from typing import Any, Literal, NamedTuple, Protocol
+
+from openpyxl.utils import get_column_letter
+
+from asms.intake.problem import ProblemError
+
+Kind = Literal["xlsx", "csv", "json"]
+ValueType = Literal["number", "text", "boolean", "date", "error", "formula_without_value", "empty"]
+
+MAX_FILE_BYTES = 50 << 20
+MAX_SHEET_CELLS = 5_000_000  # a sheet is kept as a dense grid, so one stray cell in the far corner would cost gigabytes
+
+
+class CellValue(NamedTuple):
+    """A value as found. ``text`` is None when the cell is empty; a formula never computed gives its own text."""
+
+    text: str | None
+    type: ValueType
+
+
+EMPTY = CellValue(None, "empty")
+
+
+class Sheet:
+    """One sheet's values; rows and columns count from 1. ``grid`` is rectangular, '' stands for what is blank."""
+
+    def __init__(self, name: str, grid: Sequence[Sequence[Any]]) -> None:
+        self.name = name
+        self.grid = grid
+
+    @property
+    def row_count(self) -> int:
+        return len(self.grid)
+
+    @property
+    def column_count(self) -> int:
+        return len(self.grid[0]) if self.grid else 0
+
+    def value(self, row: int, column: int) -> CellValue:
+        """Value of a cell; a cell outside of what the sheet holds is empty."""
+        found = self._at(row, column)
+        if found == "" or (isinstance(found, float) and not isfinite(found)):
+            return self._behind_blank(row, column, found)
+        return describe(found)
+
+    def text(self, row: int, column: int) -> str:
+        """What stands in a cell, for finding one's way: without blanks around it, '' when there is nothing."""
+        found = self._at(row, column)
+        return (found if isinstance(found, str) else describe(found).text or "").strip()
+
+    def address(self, row: int, column: int) -> str:
+        """Name of a cell as people find it: (17, 4) → 'D17'."""
+        return self.address_in(column)(row)
+
+    def address_in(self, column: int) -> Callable[[int], str]:
+        """``address`` of one column as a function of the row, for those who need thousands."""
+        return f"{get_column_letter(column)}{{}}".format
+
+    def find_broken_rows(self, header: int) -> Mapping[int, ProblemError]:  # noqa: ARG002 - layouts of text look at it
+        """Rows below ``header`` that cannot be used, each with what is wrong with it."""
+        return {}
+
+    def _at(self, row: int, column: int) -> Any:
+        if 1 <= row <= self.row_count and 1 <= column <= self.column_count:
+            return self.grid[row - 1][column - 1]
+        return ""
+
+    def _behind_blank(self, row: int, column: int, found: object) -> CellValue:  # noqa: ARG002 - a workbook looks further
+        """What stands where the grid shows a blank, or an infinity."""
+        return EMPTY
+
+
+class Book(Protocol):
+    """A file that passed the measuring; sheets are read when asked for."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def sheet_names(self) -> tuple[str, ...]: ...
+    @property
+    def visible_sheet_names(self) -> tuple[str, ...]: ...
+    def sheet(self, name: str) -> Sheet:
+        """Read one sheet. Raises ProblemError when it cannot be held."""
+
+
+def describe(value: object) -> CellValue:
+    """Text and type of a value as its reader gives it; numbers in their shortest form: 5.0 → '5', 0.1 → '0.1'."""
+    if isinstance(value, bool):
+        return CellValue(str(value).upper(), "boolean")
+    if isinstance(value, int | float):
+        return CellValue(number_text(value), "number")
+    if isinstance(value, datetime):
+        return CellValue(value.isoformat(sep=" "), "date")
+    if isinstance(value, date | time | timedelta):
+        return CellValue(str(value), "date")
+    return CellValue(str(value), "text") if value != "" else EMPTY
+
+
+def address(row: int, column: int) -> str:
+    """Name of a workbook's cell: (17, 4) → 'D17'."""
+    return f"{get_column_letter(column)}{row}"
+
+
+def number_text(value: float) -> str:
+    """The shortest text that gives ``value`` back, without a needless fraction; a negative zero is a zero."""
+    return (repr(value) if value.__class__ is int else repr(value + 0.0)).removesuffix(".0")

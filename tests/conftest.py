@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,21 +32,33 @@ def template_warehouse(pg_home: Path) -> Warehouse:
     return warehouse
 
 
-@pytest.fixture
-def warehouse(template_warehouse: Warehouse) -> Iterator[Warehouse]:
-    """A fresh, prepared, empty warehouse."""
-    copy = replace(template_warehouse, database=f"test_{uuid.uuid4().hex[:12]}", is_sample=True)
-    server = replace(template_warehouse, database="postgres")
+@contextmanager
+def copied(template: Warehouse, name: str | None = None) -> Iterator[Warehouse]:
+    """A copy of ``template``'s database, dropped at the end.
+
+    What dbt parsed is good for the database of one name: tests that run dbt name theirs, and parse once for all.
+    """
+    copy = replace(template, database=name or f"test_{uuid.uuid4().hex[:12]}", is_sample=True)
+    drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(copy.database))
+    server = replace(template, database="postgres")
     with server.connect("admin", autocommit=True) as connection:
+        connection.execute(drop)
         connection.execute(
             sql.SQL("create database {} template {}").format(
-                sql.Identifier(copy.database), sql.Identifier(template_warehouse.database)
+                sql.Identifier(copy.database), sql.Identifier(template.database)
             )
         )
         grant_database(connection, copy.database)
     yield copy
     with server.connect("admin", autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(copy.database)))
+        connection.execute(drop)
+
+
+@pytest.fixture
+def warehouse(template_warehouse: Warehouse) -> Iterator[Warehouse]:
+    """A fresh, prepared, empty warehouse."""
+    with copied(template_warehouse) as copy:
+        yield copy
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from asms.sources.members import fetch_members
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.release import publish
-from tests.integration.test_dbt_layers import KYIV, LUTSK, SEVASTOPOL, VINNYTSIA, House, _clone
+from tests.conftest import copied
+from tests.integration.test_dbt_layers import KYIV, LUTSK, SEVASTOPOL, VINNYTSIA, House
 
 CRIMEA = "UA01000000000013043"
 ASKED = [
@@ -75,7 +76,7 @@ def _ask(house: House, query: str) -> list[tuple[Any, ...]]:
 @pytest.fixture(scope="module")
 def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """2024, due on 1 June 2025: two arrivals published, then two more and the register in a build of changes."""
-    for warehouse in _clone(template_warehouse):
+    with copied(template_warehouse, "completeness_house") as warehouse:
         house = House(warehouse, tmp_path_factory.mktemp("completeness"))
         store_catalogue(warehouse, load_catalogue())
         fetch_katottg(warehouse, load_settings({"ASMS_HOME": str(house.target)}), _put)

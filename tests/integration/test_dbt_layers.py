@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.release import publish
+from tests.conftest import copied
 
 VINNYTSIA = "UA05020030000031457"
 LUTSK = "UA07080170000013585"
@@ -155,25 +155,10 @@ def _kind(value: str | None) -> str:
     return "number" if value.replace(".", "").isdigit() else "text"
 
 
-def _clone(template: Warehouse) -> Iterator[Warehouse]:
-    copy = replace(template, database=f"test_{uuid.uuid4().hex[:12]}")
-    server = replace(template, database="postgres")
-    name, roles = (
-        sql.Identifier(copy.database),
-        sql.SQL("asms_loader, asms_transformer, asms_gate, asms_publisher, asms_bi"),
-    )
-    with server.connect("admin", autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(template.database)))
-        connection.execute(sql.SQL("grant connect, temporary, create on database {} to {}").format(name, roles))
-    yield copy
-    with server.connect("admin", autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(name))
-
-
 @pytest.fixture(scope="module")
 def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The house after its first night: two hromadas reported 2023, one of them 2024 too, one budget of 2022."""
-    for warehouse in _clone(template_warehouse):
+    with copied(template_warehouse, "dbt_house") as warehouse:
         house = House(warehouse, tmp_path_factory.mktemp("dbt"))
         settings = load_settings({"ASMS_HOME": str(house.target)})
         store_catalogue(warehouse, load_catalogue())
@@ -195,11 +180,17 @@ def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactor
         yield house
 
 
+@pytest.fixture(scope="module")
+def own_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where dbt keeps what it parsed for the copies of the house."""
+    return tmp_path_factory.mktemp("dbt-own")
+
+
 @pytest.fixture
-def own_house(house: House, tmp_path: Path) -> Iterator[House]:
+def own_house(house: House, own_target: Path) -> Iterator[House]:
     """A copy of the house that one test may change."""
-    for warehouse in _clone(house.warehouse):
-        yield House(warehouse, tmp_path, house.batch, dict(house.arrivals))
+    with copied(house.warehouse, "dbt_own_house") as warehouse:
+        yield House(warehouse, own_target, house.batch, dict(house.arrivals))
 
 
 def _sha256(data: bytes) -> str:
@@ -413,11 +404,11 @@ def test_no_password_is_left_behind(house: House) -> None:
 
 
 def test_all_of_the_printed_population_finds_its_municipality(
-    template_warehouse: Warehouse, real_data: Path, tmp_path: Path
+    template_warehouse: Warehouse, real_data: Path, tmp_path: Path, own_target: Path
 ) -> None:
     from asms.sample.server import serve
 
-    for warehouse in _clone(template_warehouse):
+    with copied(template_warehouse, "dbt_own_house") as warehouse:
         settings = load_settings({"ASMS_HOME": str(tmp_path)})
         fetch_katottg(warehouse, settings, _sha256)
         with serve(real_data) as server:
@@ -426,7 +417,7 @@ def test_all_of_the_printed_population_finds_its_municipality(
         start_build(warehouse)  # models see the loads of a build and of releases
         selection = ["--select", "+stg_population__municipality", "--exclude-resource-type", "unit_test"]
         selection += ["--indirect-selection", "buildable"]
-        results = dbt.invoke(["build", *selection], warehouse=warehouse, target_path=tmp_path / "dbt")
+        results = dbt.invoke(["build", *selection], warehouse=warehouse, target_path=own_target)
         assert {str(result.status) for result in results} == {"success", "pass"}
         with warehouse.connect("gate") as connection:
             total = connection.execute(

@@ -1,7 +1,6 @@
 """From a dropped return to the report on it and back: what the sender gets, what he explains, and what that does to findings."""
 
 import json
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -26,7 +25,8 @@ from asms.sources.katottg import fetch_katottg
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.dbt import build_layer
-from asms.warehouse.migrate import grant_database, prepare
+from asms.warehouse.migrate import prepare
+from tests.conftest import copied
 
 VINNYTSIA = "UA05020030000031457"
 WARNING = "CHK.CUL.003.1"  # visits >= readers
@@ -43,6 +43,7 @@ class House:
     catalogue: Catalogue
     gazetteer: Gazetteer
     drop: Path
+    dbt_target: Path
 
     def send(self, name: str, answers: Answers, *, domains: tuple[str, ...] = ("CUL", "POP")) -> None:
         """Put a return of our form into the drop."""
@@ -65,9 +66,7 @@ class House:
         """What the night's build does up to the rules; ``is_staged`` says that staging is as it would be."""
         build = start_build(self.warehouse, force=True)
         if not is_staged:
-            build_layer(
-                self.warehouse, "staging", build.build_id, build.is_full, target_path=self.settings.home / "dbt"
-            )
+            build_layer(self.warehouse, "staging", build.build_id, build.is_full, target_path=self.dbt_target)
         apply_rules(self.warehouse, build.build_id, build.is_full)
 
     def answer(self) -> MadeFeedback:
@@ -98,18 +97,18 @@ def furnished(template_warehouse: Warehouse, pg_home: Path, tmp_path_factory: py
         return Gazetteer.from_warehouse(connection)
 
 
+@pytest.fixture(scope="module")
+def dbt_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where dbt keeps what it parsed."""
+    return tmp_path_factory.mktemp("dbt")
+
+
 @pytest.fixture
-def house(template_warehouse: Warehouse, settings: Settings, furnished: Gazetteer) -> Iterator[House]:
-    copy = replace(template_warehouse, database=f"test_{uuid.uuid4().hex[:12]}", is_sample=True)
-    server = replace(template_warehouse, database="postgres")
-    with server.connect("admin", autocommit=True) as connection:
-        connection.execute(f"create database {copy.database} template feedback_furnished")  # type: ignore[arg-type]
-        grant_database(connection, copy.database)
+def house(template_warehouse: Warehouse, settings: Settings, furnished: Gazetteer, dbt_target: Path) -> Iterator[House]:
     drop = settings.home / "sample" / "drop"
     drop.mkdir(parents=True)
-    yield House(copy, settings, load_catalogue(), furnished, drop)
-    with server.connect("admin", autocommit=True) as connection:
-        connection.execute(f"drop database {copy.database} with (force)")  # type: ignore[arg-type]
+    with copied(replace(template_warehouse, database="feedback_furnished"), "feedback_house") as copy:
+        yield House(copy, settings, load_catalogue(), furnished, drop, dbt_target)
 
 
 def find(house: House, rule: str, code: str, value: str, cell: str = "D5") -> None:

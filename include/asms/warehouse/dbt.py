@@ -112,7 +112,6 @@ def invoke(arguments: Sequence[str], *, warehouse: Warehouse, target_path: Path)
     """
     key = (str(target_path), warehouse.database, _newest_change())
     if key not in _manifests:
-        _manifests.clear()
         _manifests[key] = _run(["parse"], warehouse, target_path).result
     outcome = _run(arguments, warehouse, target_path, _manifests[key])
     results = list(getattr(outcome.result, "results", ()))

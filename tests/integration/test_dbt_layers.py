@@ -176,7 +176,7 @@ def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactor
     for warehouse in _clone(template_warehouse):
         house = House(warehouse, tmp_path_factory.mktemp("dbt"))
         settings = load_settings({"ASMS_HOME": str(house.target)})
-        store_catalogue(warehouse, load_catalogue())
+        store_catalogue(warehouse)
         fetch_katottg(warehouse, settings, _sha256)
         house.batch = 1
         house.send(

@@ -11,6 +11,7 @@ from asms.catalogue.check import check_catalogue
 from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, compile_catalogue
 from asms.catalogue.expression_sql import Input
 from asms.catalogue.limits import CellLimit, cell_limits
+from asms.catalogue.load import load_catalogue, source_version
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
 
@@ -52,14 +53,30 @@ class StoredVersion:
     changed: bool
 
 
-def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion:
-    """Check, compile and store ``catalogue`` in one transaction, as role loader; equal content changes nothing.
+def store_catalogue(warehouse: Warehouse, catalogue: Catalogue | None = None) -> StoredVersion:
+    """Check, compile and store a catalogue in one transaction, as role loader; equal content changes nothing.
 
-    Rules that are in the files no more stay as lines (findings point at them) but are no longer active.
+    Without ``catalogue`` it is the package's own, which is neither read nor compiled when its files and the code that compiles
+    them are those that were stored. Rules that are in the files no more stay as lines (findings point at them) but are no longer
+    active.
 
     Raises:
         CatalogueError: ``check_catalogue`` found problems; they are all in the message.
     """
+    source = "" if catalogue else source_version()
+    with warehouse.connect("loader") as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (_STORE_LOCK,))
+        stored = connection.execute(
+            "select catalogue_version, rule_version, deadline_version, source_version from catalogue.version"
+        ).fetchone()
+        if stored and source and stored[3] == source:
+            return StoredVersion(*stored[:2], changed=False)
+        return _store(connection, catalogue or load_catalogue(), source, stored)
+
+
+def _store(
+    connection: psycopg.Connection, catalogue: Catalogue, source: str, stored: tuple[str, ...] | None
+) -> StoredVersion:
     problems = check_catalogue(catalogue)
     if problems:
         raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
@@ -67,17 +84,16 @@ def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion
     limits = [asdict(limit) for limit in cell_limits(catalogue.indicators)]
     rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], asdict(compiled), limits])
     version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
-    with warehouse.connect("loader") as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", (_STORE_LOCK,))
-        stored = connection.execute("select catalogue_version, rule_version, deadline_version from catalogue.version")
-        if stored.fetchone() == version:
-            return StoredVersion(*version[:2], changed=False)
-        _replace_catalogue(connection, catalogue, compiled)
-        _bring_up_rules(connection, catalogue.rules, compiled)
-        connection.execute(
-            "insert into catalogue.version (catalogue_version, rule_version, deadline_version) values (%s, %s, %s)",
-            version,
-        )
+    # a change of the code alone can change what is stored (a new column) though no version says so
+    if stored and stored[:3] == version and source in ("", stored[3]):
+        return StoredVersion(*version[:2], changed=False)
+    _replace_catalogue(connection, catalogue, compiled)
+    _bring_up_rules(connection, catalogue.rules, compiled)
+    connection.execute(
+        "insert into catalogue.version (catalogue_version, rule_version, deadline_version, source_version) "
+        "values (%s, %s, %s, %s)",
+        (*version, source),
+    )
     _log.info(
         "stored catalogue %s: %d indicators, %d formulas; rules %s: %d",
         version[0], len(catalogue.indicators), len(compiled.formulas), version[1], len(catalogue.rules),

@@ -250,6 +250,16 @@ def test_restricted_values_stop_before_the_marts(house: House) -> None:
     ]
 
 
+def test_cards_are_told_in_full(house: House) -> None:
+    columns = ("periodicity", "denominator", "direction", "source", "classification", "min_value", "max_value")
+    told = house.query(f"select indicator_code, {', '.join(columns)} from build.dim_indicator")
+    cards = load_catalogue().indicators
+    assert sorted(told, key=str) == sorted(
+        ((card.indicator_code, *(getattr(card, column) for column in columns)) for card in cards), key=str
+    )
+    assert {row[3] for row in told} == {"up", "down", "none"}
+
+
 def test_every_body_of_the_codifier_is_listed(house: House) -> None:
     counts = house.query("select category, count(*) from build.dim_municipality group by 1 order by 1")
     assert counts == [("H", 1772), ("K", 2)]

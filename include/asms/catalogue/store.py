@@ -1,8 +1,8 @@
 """Store the catalogue in the warehouse: ``catalogue.*`` is replaced as a whole, ``quality.rule`` is brought up to it."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 
 import psycopg
 
@@ -23,7 +23,8 @@ _DOMAIN_COLUMNS = ("domain_code", "collection_code", "name_uk", "name_en", "sort
 _INDICATOR_COLUMNS = (
     "indicator_code", "version", "collection_code", "domain_code", "name_uk", "name_en", "definition_uk", "unit_measure",
     "unit_mult", "decimals", "indicator_type", "is_derived", "is_sex_split", "aggregation", "formula", "conf_status",
-    "is_prefilled", "valid_from", "valid_to",
+    "is_prefilled", "valid_from", "valid_to", "periodicity", "denominator", "direction", "source", "classification",
+    "min_value", "max_value",
 )  # fmt: skip
 
 _UPSERT_RULE = """
@@ -70,7 +71,7 @@ def store_catalogue(warehouse: Warehouse, catalogue: Catalogue | None = None) ->
             "select catalogue_version, rule_version, deadline_version, source_version from catalogue.version"
         ).fetchone()
         if stored and source and stored[3] == source:
-            return StoredVersion(*stored[:2], changed=False)
+            return StoredVersion(stored[0], stored[1], changed=False)
         return _store(connection, catalogue or load_catalogue(), source, stored)
 
 
@@ -81,8 +82,9 @@ def _store(
     if problems:
         raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
     compiled = compile_catalogue(catalogue)
-    limits = [asdict(limit) for limit in cell_limits(catalogue.indicators)]
-    rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], asdict(compiled), limits])
+    limits = [vars(limit) for limit in cell_limits(catalogue.indicators)]
+    parts = {name: [vars(entry) for entry in entries] for name, entries in vars(compiled).items()}
+    rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], parts, limits])
     version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
     # a change of the code alone can change what is stored (a new column) though no version says so
     if stored and stored[:3] == version and source in ("", stored[3]):
@@ -124,11 +126,11 @@ def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[
         tables[table] = (columns, [[getattr(entry, column) for column in columns] for entry in entries])
     cards = [[getattr(card, column) for column in _INDICATOR_COLUMNS] for card in catalogue.indicators]
     tables["indicator"] = (_INDICATOR_COLUMNS, [*cards])
-    inputs = [(slot, *astuple(place)) for slot, place in enumerate(compiled.inputs, 1)]
+    inputs = [(slot, *vars(place).values()) for slot, place in enumerate(compiled.inputs, 1)]
     tables["formula_input"] = (["slot", *_names(Input)], [*inputs])
-    tables["compiled_formula"] = (_names(CompiledFormula), [astuple(formula) for formula in compiled.formulas])
-    tables["compiled_rule"] = (_names(CompiledRule), [astuple(rule) for rule in compiled.rules])
-    tables["cell_limit"] = (_names(CellLimit), [astuple(limit) for limit in cell_limits(catalogue.indicators)])
+    tables["compiled_formula"] = (_names(CompiledFormula), _lines(compiled.formulas))
+    tables["compiled_rule"] = (_names(CompiledRule), _lines(compiled.rules))
+    tables["cell_limit"] = (_names(CellLimit), _lines(cell_limits(catalogue.indicators)))
     return tables
 
 
@@ -143,6 +145,10 @@ def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], com
         "update quality.rule set is_active = false where engine in ('reader', 'sql') and not rule_id = any(%s)",
         ([rule.rule_id for rule in rules],),
     )
+
+
+def _lines(entries: Iterable[CompiledFormula | CompiledRule | CellLimit]) -> list[Sequence[object]]:
+    return [tuple(vars(entry).values()) for entry in entries]
 
 
 def _names(kind: type[Input | CompiledFormula | CompiledRule | CellLimit]) -> list[str]:

@@ -49,7 +49,8 @@ create table catalogue.indicator (
     indicator_code text, version integer, collection_code text, domain_code text, name_uk text, name_en text,
     definition_uk text, unit_measure text, unit_mult integer, decimals integer, indicator_type text, is_derived boolean,
     is_sex_split boolean, aggregation text, formula text, conf_status text, is_prefilled boolean, valid_from integer,
-    valid_to integer
+    valid_to integer, periodicity text, denominator text, direction text, source text, classification text,
+    min_value double, max_value double
 );
 create table catalogue.formula_input (
     slot integer, origin text, indicator_code text, sex text, period_offset integer

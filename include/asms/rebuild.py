@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from asms.catalogue import load_catalogue, store_catalogue
+from asms.catalogue import store_catalogue
 from asms.quality.gates import run_gate
 from asms.quality.rules import apply_rules
 from asms.quality.suites import GATES
@@ -35,7 +35,7 @@ def rebuild(
     ``after_step`` is told the name of each step when it is done.
     """
     done = after_step or (lambda _step: None)
-    store_catalogue(warehouse, load_catalogue())
+    store_catalogue(warehouse)
     done("store_catalogue")
     build = start_build(warehouse, "rebuild", force=force)
     done("start_build")

@@ -34,12 +34,11 @@ class GateClosedError(AirflowFailException):
 @task
 def store_catalogue() -> dict[str, Any]:
     """Store indicators, formulas and rules; a no-op when the files are as stored."""
-    from asms.catalogue import load_catalogue
     from asms.catalogue import store_catalogue as store
     from asms_airflow.load import open_for_load
 
     with open_for_load() as (warehouse, _):
-        stored = store(warehouse, load_catalogue())
+        stored = store(warehouse)
     _LOG.info("catalogue %s, rules %s", stored.catalogue_version, stored.rule_version)
     return {"catalogue_version": stored.catalogue_version, "changed": stored.changed}
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import python_calamine
 
-from asms.catalogue import load_catalogue, store_catalogue
+from asms.catalogue import store_catalogue
 from asms.geography import Gazetteer
 from asms.intake import land_drop, read_deliveries
 from asms.intake.landing import LandingStore
@@ -75,7 +75,7 @@ def test_a_national_cycle_from_drop_to_raw(
 ) -> None:
     drop = settings.home / "sample" / "drop"
     assert write_national_cycle(drop) == HROMADA_COUNT * CELL_COUNT
-    store_catalogue(warehouse, load_catalogue())
+    store_catalogue(warehouse)
     fetch_katottg(warehouse, settings, LandingStore(settings.landing).put)
     with warehouse.connect("loader") as connection:
         gazetteer = Gazetteer.from_warehouse(connection)

@@ -54,7 +54,8 @@ def test_the_marts_are_those_that_readers_rely_on(marts: list[Node]) -> None:
         ),
         (
             "dim_indicator",
-            "indicator_code collection_code domain_code name_uk name_en unit_measure is_derived is_sex_split formula",
+            "indicator_code collection_code domain_code name_uk name_en unit_measure is_derived is_sex_split formula "
+            "periodicity denominator direction source classification min_value max_value",
         ),
         (
             "fct_indicator_value",

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from asms.catalogue import load_catalogue, store_catalogue
+from asms.catalogue import store_catalogue
 from asms.geography import Gazetteer
 from asms.intake import land_drop, read_deliveries
 from asms.intake.landing import LandingStore
@@ -37,7 +37,7 @@ def run_night(settings: Settings, after_step: Callable[[str], None]) -> None:
     warehouse = open_warehouse(settings)
     prepare(warehouse)
     after_step("prepare")
-    store_catalogue(warehouse, load_catalogue())
+    store_catalogue(warehouse)
     store = LandingStore(settings.landing)
 
     def put(content: bytes) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from asms.catalogue import Catalogue, CatalogueError, StoredVersion, load_catalogue, store_catalogue
+from asms.catalogue import Catalogue, CatalogueError, StoredVersion, load_catalogue, store, store_catalogue
 from asms.warehouse.connection import Warehouse
 
 
@@ -112,3 +112,21 @@ def test_a_failure_at_the_last_statement_leaves_nothing(warehouse: Warehouse, ca
     with warehouse.connect("admin") as connection:
         connection.execute("grant insert on catalogue.version to asms_loader")
     assert store_catalogue(warehouse, catalogue).changed
+
+
+def test_the_installed_catalogue_is_compiled_once_and_again_when_its_code_changes(
+    warehouse: Warehouse, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = store_catalogue(warehouse)
+    before = _touched(warehouse)
+    assert first == StoredVersion(catalogue.catalogue_version, first.rule_version, changed=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_store", None)  # nothing is read, checked or compiled
+        assert store_catalogue(warehouse) == replace(first, changed=False)
+    assert not store_catalogue(warehouse, catalogue).changed
+    assert _touched(warehouse) == before
+
+    monkeypatch.setattr(store, "source_version", lambda: "another code")
+    assert store_catalogue(warehouse).changed
+    assert _touched(warehouse) != before

@@ -78,7 +78,7 @@ def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactor
     """2024, due on 1 June 2025: two arrivals published, then two more and the register in a build of changes."""
     with copied(template_warehouse, "completeness_house") as warehouse:
         house = House(warehouse, tmp_path_factory.mktemp("completeness"))
-        store_catalogue(warehouse, load_catalogue())
+        store_catalogue(warehouse)
         fetch_katottg(warehouse, load_settings({"ASMS_HOME": str(house.target)}), _put)
         house.batch = 1
         house.send(VINNYTSIA, "2024", NIL)

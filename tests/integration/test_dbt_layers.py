@@ -161,7 +161,7 @@ def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactor
     with copied(template_warehouse, "dbt_house") as warehouse:
         house = House(warehouse, tmp_path_factory.mktemp("dbt"))
         settings = load_settings({"ASMS_HOME": str(house.target)})
-        store_catalogue(warehouse, load_catalogue())
+        store_catalogue(warehouse)
         fetch_katottg(warehouse, settings, _sha256)
         house.batch = 1
         house.send(
@@ -239,6 +239,16 @@ def test_restricted_values_stop_before_the_marts(house: House) -> None:
     assert house.query("select name_uk is not null from build.dim_indicator where indicator_code = 'SAF.001'") == [
         (True,)
     ]
+
+
+def test_cards_are_told_in_full(house: House) -> None:
+    columns = ("periodicity", "denominator", "direction", "source", "classification", "min_value", "max_value")
+    told = house.query(f"select indicator_code, {', '.join(columns)} from build.dim_indicator")
+    cards = load_catalogue().indicators
+    assert sorted(told, key=str) == sorted(
+        ((card.indicator_code, *(getattr(card, column) for column in columns)) for card in cards), key=str
+    )
+    assert {row[3] for row in told} == {"up", "down", "none"}
 
 
 def test_every_body_of_the_codifier_is_listed(house: House) -> None:

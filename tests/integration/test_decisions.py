@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from asms.catalogue import load_catalogue, store_catalogue
+from asms.catalogue import store_catalogue
 from asms.cli import cli
 from asms.quality.decisions import DecisionError, Effect, list_findings, waive_finding
 from asms.quality.rules import apply_rules
@@ -29,7 +29,7 @@ def layers(warehouse: Warehouse) -> Warehouse:
     with warehouse.connect("transformer") as connection:
         connection.execute("create table staging.budget_code (budget_code text, area_code text)")
         connection.execute(LAYERS)  # type: ignore[arg-type]  # SQL of these tests
-    store_catalogue(warehouse, load_catalogue())
+    store_catalogue(warehouse)
     with warehouse.connect("admin") as connection:
         connection.execute("update quality.rule set severity = 'fatal' where rule_id = %s", (RULE,))
     return warehouse

@@ -89,7 +89,7 @@ def furnished(template_warehouse: Warehouse, pg_home: Path, tmp_path_factory: py
     """Database ``feedback_furnished`` with catalogue and codifier, which tests copy and never touch, and its gazetteer."""
     ours = replace(template_warehouse, database="feedback_furnished", is_sample=True)
     prepare(ours)
-    store_catalogue(ours, load_catalogue())
+    store_catalogue(ours)
     folder = tmp_path_factory.mktemp("codifier")
     settings = load_settings({"ASMS_HOME": str(folder), "ASMS_CREDENTIALS": str(pg_home / "credentials.json")})
     fetch_katottg(ours, settings, LandingStore(settings.landing).put)

@@ -42,7 +42,7 @@ def codified(template_warehouse: Warehouse, pg_home: Path, tmp_path_factory: pyt
 @pytest.fixture
 def ruled(warehouse: Warehouse) -> Warehouse:
     """A warehouse whose catalogue and rules are stored."""
-    store_catalogue(warehouse, load_catalogue())
+    store_catalogue(warehouse)
     return warehouse
 
 

@@ -11,7 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import AsyncMessage
 
-from asms.catalogue import load_catalogue, store_catalogue
+from asms.catalogue import store_catalogue
 from asms.findings import Finding, insert_findings
 from asms.notify import NotifyError, notify
 from asms.settings import Settings
@@ -23,7 +23,7 @@ BODY = "UA05020030000031457"
 @pytest.fixture
 def told(warehouse: Warehouse) -> Warehouse:
     """The shipped catalogue, and build 1 that published release 1."""
-    store_catalogue(warehouse, load_catalogue())
+    store_catalogue(warehouse)
     with warehouse.connect("publisher") as connection:
         connection.execute("insert into ops.build (status, is_full, reason) values ('published', true, 'test')")
         connection.execute(

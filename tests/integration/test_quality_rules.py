@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from asms.catalogue import load_catalogue, store_catalogue
+from asms.catalogue import store_catalogue
 from asms.findings import Finding, insert_findings
 from asms.quality.gates import run_gate
 from asms.quality.rules import apply_rules
@@ -22,7 +22,7 @@ def layers(warehouse: Warehouse) -> Warehouse:
     """Layers without data, the shipped catalogue, build 1 over every key."""
     with warehouse.connect("transformer") as connection:
         connection.execute(LAYERS)  # type: ignore[arg-type]  # SQL of these tests
-    store_catalogue(warehouse, load_catalogue())
+    store_catalogue(warehouse)
     with warehouse.connect("publisher") as connection:
         connection.execute("insert into ops.build (status, is_full, reason) values ('running', true, 'test')")
     return warehouse

@@ -35,7 +35,14 @@ final as (
         indicators.conf_status,
         indicators.is_prefilled,
         indicators.valid_from,
-        indicators.valid_to
+        indicators.valid_to,
+        indicators.periodicity,
+        indicators.denominator,
+        indicators.direction,
+        indicators.source,
+        indicators.classification,
+        indicators.min_value,
+        indicators.max_value
     from indicators
     inner join domains on indicators.domain_code = domains.domain_code
 

@@ -17,5 +17,12 @@ select
     conf_status,
     is_prefilled,
     valid_from,
-    valid_to
+    valid_to,
+    periodicity,
+    denominator,
+    direction,
+    source,
+    classification,
+    min_value,
+    max_value
 from {{ source('catalogue', 'indicator') }}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from math import log10
 from typing import assert_never
 
@@ -20,6 +21,11 @@ _WIDEST_EXPONENT = 290  # a double reaches 1e308; a wider formula could overflow
 
 def check_catalogue(catalogue: Catalogue) -> list[str]:
     """Problems of ``catalogue``, each one sentence naming the card, rule or file; empty when it can be stored."""
+    return [*_problems(catalogue)]
+
+
+@lru_cache(maxsize=2)
+def _problems(catalogue: Catalogue) -> tuple[str, ...]:
     problems = list(_unknown_and_repeated(catalogue))
     for card in catalogue.indicators:
         problems += _card_problems(catalogue, card)
@@ -31,7 +37,7 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
             problems += _unit_problems(catalogue)
     except CatalogueError as error:
         problems.append(str(error))
-    return problems
+    return tuple(problems)
 
 
 def _unknown_and_repeated(catalogue: Catalogue) -> Iterator[str]:

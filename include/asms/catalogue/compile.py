@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError, Rule, Sex
 from asms.catalogue.expression_sql import ExpressionSql, Input, check_sql, found_and_expected, status_sql, value_sql
@@ -39,8 +40,12 @@ class Compiled:
     rules: tuple[CompiledRule, ...]
 
 
+@lru_cache(maxsize=2)
 def compile_catalogue(catalogue: Catalogue) -> Compiled:
-    """Compile all formulas and all rules that have an expression. Raises CatalogueError (see ``check_catalogue``)."""
+    """Compile all formulas and all rules that have an expression. Raises CatalogueError (see ``check_catalogue``).
+
+    Checking and storing ask for the same compiled catalogue, so the last ones are kept.
+    """
     slots: dict[Input, int] = {}
     formulas = parse_formulas(catalogue)
     sql = ExpressionSql(slots)

@@ -1,8 +1,8 @@
 """Store the catalogue in the warehouse: ``catalogue.*`` is replaced as a whole, ``quality.rule`` is brought up to it."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 
 import psycopg
 
@@ -11,6 +11,7 @@ from asms.catalogue.check import check_catalogue
 from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, compile_catalogue
 from asms.catalogue.expression_sql import Input
 from asms.catalogue.limits import CellLimit, cell_limits
+from asms.catalogue.load import load_catalogue, source_version
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
 
@@ -22,7 +23,8 @@ _DOMAIN_COLUMNS = ("domain_code", "collection_code", "name_uk", "name_en", "sort
 _INDICATOR_COLUMNS = (
     "indicator_code", "version", "collection_code", "domain_code", "name_uk", "name_en", "definition_uk", "unit_measure",
     "unit_mult", "decimals", "indicator_type", "is_derived", "is_sex_split", "aggregation", "formula", "conf_status",
-    "is_prefilled", "valid_from", "valid_to",
+    "is_prefilled", "valid_from", "valid_to", "periodicity", "denominator", "direction", "source", "classification",
+    "min_value", "max_value",
 )  # fmt: skip
 
 _UPSERT_RULE = """
@@ -52,32 +54,48 @@ class StoredVersion:
     changed: bool
 
 
-def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion:
-    """Check, compile and store ``catalogue`` in one transaction, as role loader; equal content changes nothing.
+def store_catalogue(warehouse: Warehouse, catalogue: Catalogue | None = None) -> StoredVersion:
+    """Check, compile and store a catalogue in one transaction, as role loader; equal content changes nothing.
 
-    Rules that are in the files no more stay as lines (findings point at them) but are no longer active.
+    Without ``catalogue`` it is the package's own, which is neither read nor compiled when its files and the code that compiles
+    them are those that were stored. Rules that are in the files no more stay as lines (findings point at them) but are no longer
+    active.
 
     Raises:
         CatalogueError: ``check_catalogue`` found problems; they are all in the message.
     """
+    source = "" if catalogue else source_version()
+    with warehouse.connect("loader") as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (_STORE_LOCK,))
+        stored = connection.execute(
+            "select catalogue_version, rule_version, deadline_version, source_version from catalogue.version"
+        ).fetchone()
+        if stored and source and stored[3] == source:
+            return StoredVersion(stored[0], stored[1], changed=False)
+        return _store(connection, catalogue or load_catalogue(), source, stored)
+
+
+def _store(
+    connection: psycopg.Connection, catalogue: Catalogue, source: str, stored: tuple[str, ...] | None
+) -> StoredVersion:
     problems = check_catalogue(catalogue)
     if problems:
         raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
     compiled = compile_catalogue(catalogue)
-    limits = [asdict(limit) for limit in cell_limits(catalogue.indicators)]
-    rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], asdict(compiled), limits])
+    limits = [vars(limit) for limit in cell_limits(catalogue.indicators)]
+    parts = {name: [vars(entry) for entry in entries] for name, entries in vars(compiled).items()}
+    rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], parts, limits])
     version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
-    with warehouse.connect("loader") as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", (_STORE_LOCK,))
-        stored = connection.execute("select catalogue_version, rule_version, deadline_version from catalogue.version")
-        if stored.fetchone() == version:
-            return StoredVersion(*version[:2], changed=False)
-        _replace_catalogue(connection, catalogue, compiled)
-        _bring_up_rules(connection, catalogue.rules, compiled)
-        connection.execute(
-            "insert into catalogue.version (catalogue_version, rule_version, deadline_version) values (%s, %s, %s)",
-            version,
-        )
+    # a change of the code alone can change what is stored (a new column) though no version says so
+    if stored and stored[:3] == version and source in ("", stored[3]):
+        return StoredVersion(*version[:2], changed=False)
+    _replace_catalogue(connection, catalogue, compiled)
+    _bring_up_rules(connection, catalogue.rules, compiled)
+    connection.execute(
+        "insert into catalogue.version (catalogue_version, rule_version, deadline_version, source_version) "
+        "values (%s, %s, %s, %s)",
+        (*version, source),
+    )
     _log.info(
         "stored catalogue %s: %d indicators, %d formulas; rules %s: %d",
         version[0], len(catalogue.indicators), len(compiled.formulas), version[1], len(catalogue.rules),
@@ -108,11 +126,11 @@ def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[
         tables[table] = (columns, [[getattr(entry, column) for column in columns] for entry in entries])
     cards = [[getattr(card, column) for column in _INDICATOR_COLUMNS] for card in catalogue.indicators]
     tables["indicator"] = (_INDICATOR_COLUMNS, [*cards])
-    inputs = [(slot, *astuple(place)) for slot, place in enumerate(compiled.inputs, 1)]
+    inputs = [(slot, *vars(place).values()) for slot, place in enumerate(compiled.inputs, 1)]
     tables["formula_input"] = (["slot", *_names(Input)], [*inputs])
-    tables["compiled_formula"] = (_names(CompiledFormula), [astuple(formula) for formula in compiled.formulas])
-    tables["compiled_rule"] = (_names(CompiledRule), [astuple(rule) for rule in compiled.rules])
-    tables["cell_limit"] = (_names(CellLimit), [astuple(limit) for limit in cell_limits(catalogue.indicators)])
+    tables["compiled_formula"] = (_names(CompiledFormula), _lines(compiled.formulas))
+    tables["compiled_rule"] = (_names(CompiledRule), _lines(compiled.rules))
+    tables["cell_limit"] = (_names(CellLimit), _lines(cell_limits(catalogue.indicators)))
     return tables
 
 
@@ -127,6 +145,10 @@ def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], com
         "update quality.rule set is_active = false where engine in ('reader', 'sql') and not rule_id = any(%s)",
         ([rule.rule_id for rule in rules],),
     )
+
+
+def _lines(entries: Iterable[CompiledFormula | CompiledRule | CellLimit]) -> list[Sequence[object]]:
+    return [tuple(vars(entry).values()) for entry in entries]
 
 
 def _names(kind: type[Input | CompiledFormula | CompiledRule | CellLimit]) -> list[str]:

@@ -5,18 +5,23 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from asms.catalogue import load_catalogue
+from asms.intake.template import write_template
+from asms.returns import list_questions
+from asms.sample.drop import YEARS, make_sample
 from asms.sample.server import LocalServer, serve
 from asms.settings import Settings
 from asms.warehouse import embedded
-from asms_airflow.inputs import make_shipped_sample
 from tests.e2e.conftest import House
 from tests.e2e.night import PRELOAD, be_killed, night_settings, run_through
 
 # Two hromadas in two years, and one file of those that cannot be read.
 _RETURNS = ("Вінницька міська ТГ", "Бучанська міська ТГ", "Нетішинська міська ТГ 2023")
+_SENDERS = ("Вінницька", "Бучанська", "Нетішинська")
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOAD)
@@ -29,16 +34,26 @@ def server() -> Iterator[LocalServer]:
 
 
 @pytest.fixture(scope="module")
-def returns(tmp_path_factory: pytest.TempPathFactory, server: LocalServer) -> Path:
-    """A small drop, taken from the shipped sample."""
-    home = tmp_path_factory.mktemp("all-returns")
-    make_shipped_sample(night_settings(home, server.base_url, server.population_url))
-    drop = tmp_path_factory.mktemp("few-returns") / "drop"
-    drop.mkdir()
-    for file in sorted((home / "sample" / "drop").rglob("*.xlsx")):
-        if file.stem.startswith(_RETURNS):
-            shutil.copyfile(file, drop / file.name)
-    assert len(list(drop.iterdir())) == 5
+def returns(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small drop, taken from the shipped sample; the returns that it leaves out are not written."""
+    catalogue = load_catalogue()
+
+    def write(path: Path, **given: Any) -> None:
+        if given["municipality_name"].startswith(_SENDERS):
+            write_template(path, **given)
+        else:
+            path.write_bytes(b"")
+
+    drop = make_sample(
+        tmp_path_factory.mktemp("few-returns") / "drop",
+        write_template=write,
+        rows={year: list_questions(catalogue, year) for year in YEARS},
+        catalogue_version=catalogue.catalogue_version,
+    )
+    for file in drop.iterdir():
+        if not file.stem.startswith(_RETURNS):
+            file.unlink()
+    assert [file.stat().st_size > 0 for file in sorted(drop.iterdir())] == [True, True, True, True, False]
     return drop
 
 

@@ -1,7 +1,7 @@
 -- The catalogue: by what it was stored, its cards in full, and every version of them.
 
--- Hash of the files and of the code that compiled them: while it is the same there is nothing to compile. '' where a catalogue was
--- stored that is not the installed one.
+-- Hash of the files and of the code that compiled them: while it is the same there is nothing to compile. Empty where a
+-- catalogue was stored that is not the installed one.
 alter table catalogue.version add column source_version text not null default '';
 
 -- What else a card says. The defaults serve the lines that are there until the catalogue is stored again.

@@ -134,8 +134,11 @@ def test_limits_hold_for_the_years_of_their_version(revised: Catalogue) -> None:
 def test_old_values_are_held_against_the_old_version(revised: Catalogue) -> None:
     cell = MappedCell("EDU", "D6", "EDU.002", "EDU.002", "T", "6000", "number", None, None)
     sent = [SentReturn(f"{year}.xlsx", "ASMS", "UA1", str(year), [cell]) for year in (2023, 2024)]
-    found = [(b.rule_id, b.time_period) for b in check_returns(revised, sent).breaches if b.indicator_code == "EDU.002"]
+    checked = check_returns(revised, sent)
+    found = [(b.rule_id, b.time_period) for b in checked.breaches if b.indicator_code == "EDU.002"]
     assert found == [("CELL_OUT_OF_BOUNDS", "2024")]
+    counts = {verdict: count for (rule, verdict), count in checked.verdicts.items() if rule == "CELL_OUT_OF_BOUNDS"}
+    assert counts == {"pass": 1, "fail": 1}, "each cell is held against one version"
 
 
 def test_the_warehouse_gets_one_line_per_code_and_all_versions_beside(revised: Catalogue) -> None:

@@ -134,7 +134,8 @@ def test_limits_hold_for_the_years_of_their_version(revised: Catalogue) -> None:
 def test_old_values_are_held_against_the_old_version(revised: Catalogue) -> None:
     cell = MappedCell("EDU", "D6", "EDU.002", "EDU.002", "T", "6000", "number", None, None)
     sent = [SentReturn(f"{year}.xlsx", "ASMS", "UA1", str(year), [cell]) for year in (2023, 2024)]
-    checked = check_returns(revised, sent)
+    without_checks = tuple(rule for rule in revised.rules if not rule.expression)  # they take most of the time
+    checked = check_returns(replace(revised, rules=without_checks), sent)
     found = [(b.rule_id, b.time_period) for b in checked.breaches if b.indicator_code == "EDU.002"]
     assert found == [("CELL_OUT_OF_BOUNDS", "2024")]
     counts = {verdict: count for (rule, verdict), count in checked.verdicts.items() if rule == "CELL_OUT_OF_BOUNDS"}

@@ -136,17 +136,33 @@ def catalogue() -> None:
 
 
 @catalogue.command()
+@click.option(
+    "--classifications",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of kdb*, tkpkmb* and kekv* files (.csv, .json) that the budget codes of the cards are looked up in.",
+)
 @_json_option
-def check(as_json: bool) -> None:
-    """Prove the catalogue: counts against the plan, cards, units, formulas, rules, spelling. 0 sound, 1 not."""
-    from asms.catalogue import check_catalogue, load_catalogue
+def check(classifications: Path | None, as_json: bool) -> None:
+    """Prove the catalogue: counts against the plan, cards, units, formulas, rules, spelling, budget codes. 0 sound, 1 not."""
+    from asms.catalogue import CatalogueError, check_catalogue, load_catalogue
     from asms.catalogue.audit import audit_catalogue, count_domains
+    from asms.catalogue.classifications import missing_codes, read_classifications
 
     found = load_catalogue()
     problems = [*check_catalogue(found), *audit_catalogue(found)]
+    if classifications:
+        try:
+            problems += missing_codes(found, read_classifications(classifications))
+        except CatalogueError as error:
+            problems.append(str(error))
     counts = count_domains(found)
     if as_json:
-        click.echo(json.dumps({"domains": [asdict(c) for c in counts], "problems": problems}, ensure_ascii=False))
+        told = {
+            "domains": [asdict(c) for c in counts],
+            "problems": problems,
+            "are_codes_checked": bool(classifications),
+        }
+        click.echo(json.dumps(told, ensure_ascii=False))
     else:
         click.echo("розділ / domain   подано / submitted   за статтю / split   похідні / derived")
         planned = [count for count in counts if count.planned]
@@ -154,6 +170,11 @@ def check(as_json: bool) -> None:
             click.echo(f"{count.domain_code:14}{count.submitted:22}{count.split:21}{count.derived:20}")
         sums = [sum(column) for column in zip(*(count.found for count in planned), strict=True)]
         click.echo(f"{'разом / total':14}{sums[0]:22}{sums[1]:21}{sums[2]:20}")
+        if not classifications:
+            click.echo(
+                "коди бюджетної класифікації не перевірено: вкажіть --classifications / "
+                "budget codes were not checked: give --classifications"
+            )
         click.echo("\n".join(problems) or "каталог справний / the catalogue is sound")
     sys.exit(1 if problems else 0)
 

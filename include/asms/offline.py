@@ -60,8 +60,8 @@ create table catalogue.compiled_rule (
     slots integer[]
 );
 create table catalogue.cell_limit (
-    indicator_code text, sex text, is_whole boolean, low double, high double, year_share double, year_floor double,
-    slip_factors double[], slip_share double
+    indicator_code text, sex text, period_from text, period_to text, is_whole boolean, low double, high double,
+    year_share double, year_floor double, slip_factors double[], slip_share double
 );
 create view staging.stg_catalogue__indicator as select * from catalogue.indicator;
 create view staging.stg_catalogue__formula_input as
@@ -217,7 +217,7 @@ def _fill(
     connection: "DuckDBPyConnection", catalogue: Catalogue, compiled: Compiled, sent: Sequence[SentReturn]
 ) -> None:
     for table, (_, rows) in catalogue_rows(catalogue, compiled).items():
-        if table != "compiled_formula":
+        if table not in ("compiled_formula", "indicator_version"):
             _insert(connection, f"catalogue.{table}", rows)
     _insert(connection, "quality.rule", [(rule.rule_id, rule.valid_from, rule.valid_to) for rule in catalogue.rules])
     with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as file:

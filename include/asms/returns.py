@@ -52,7 +52,7 @@ class MadeTemplates:
 def list_questions(catalogue: Catalogue, year: int) -> list[TemplateRow]:
     """The questions of the annual return for ``year``, in the order of the catalogue."""
     domains = {domain.domain_code: domain for domain in catalogue.domains}
-    choices = list_choices(catalogue)
+    choices = list_choices(catalogue, year)
     return [
         TemplateRow(
             code=card.indicator_code,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from asms.catalogue import load_catalogue, store_catalogue
+from asms.catalogue import Catalogue, load_catalogue, store_catalogue
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions, read_bodies, read_past
 from asms.settings import Settings, load_settings
@@ -155,13 +155,25 @@ def _kind(value: str | None) -> str:
     return "number" if value.replace(".", "").isdigit() else "text"
 
 
+def _with_two_densities() -> Catalogue:
+    """The catalogue with a second version of the density of population: from 2024 on, of the mean population."""
+    found = load_catalogue()
+    first = found.by_code["TER.D01"]
+    second = {"version": 2, "valid_from": 2024, "formula": "avg(POP.001, POP.001[t−1]) / TER.001"}
+    return replace(
+        found,
+        indicators=tuple(card.model_copy(update=second) if card is first else card for card in found.indicators),
+        superseded=(first.model_copy(update={"valid_to": 2023}),),
+    )
+
+
 @pytest.fixture(scope="module")
 def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The house after its first night: two hromadas reported 2023, one of them 2024 too, one budget of 2022."""
     with copied(template_warehouse, "dbt_house") as warehouse:
         house = House(warehouse, tmp_path_factory.mktemp("dbt"))
         settings = load_settings({"ASMS_HOME": str(house.target)})
-        store_catalogue(warehouse)
+        store_catalogue(warehouse, _with_two_densities())
         fetch_katottg(warehouse, settings, _sha256)
         house.batch = 1
         house.send(
@@ -239,6 +251,23 @@ def test_restricted_values_stop_before_the_marts(house: House) -> None:
     assert house.query("select name_uk is not null from build.dim_indicator where indicator_code = 'SAF.001'") == [
         (True,)
     ]
+
+
+def test_a_value_is_explained_by_the_version_of_its_year(house: House) -> None:
+    found = house.query(
+        "select fact.municipality_code, fact.time_period, fact.obs_value, card.version, card.formula "
+        "from marts.fct_indicator_value as fact inner join marts.dim_indicator_history as card "
+        "on fact.indicator_code = card.indicator_code "
+        "and left(fact.time_period, 4)::int between card.valid_from and coalesce(card.valid_to, 9999) "
+        "where fact.indicator_code = 'TER.D01' and fact.obs_value is not null order by 2"
+    )
+    assert found == [
+        (VINNYTSIA, "2023", pytest.approx(1000 / 70), 1, "POP.001 / TER.001"),
+        (LUTSK, "2024", pytest.approx((400 + 410) / 2 / 10), 2, "avg(POP.001, POP.001[t−1]) / TER.001"),
+    ]
+    assert house.query(
+        "select version, valid_from, valid_to from marts.dim_indicator where indicator_code = 'TER.D01'"
+    ) == [(2, 2011, None)]
 
 
 def test_cards_are_told_in_full(house: House) -> None:

@@ -1,50 +1,44 @@
 with
 
-indicators as (
+versions as (
 
-    select * from {{ ref('stg_catalogue__indicator') }}
-
-),
-
-domains as (
-
-    select * from {{ ref('stg_catalogue__domain') }}
+    select * from {{ ref('dim_indicator_history') }}
 
 ),
 
 final as (
 
-    select
-        indicators.indicator_code,
-        indicators.version,
-        indicators.collection_code,
-        indicators.domain_code,
-        domains.name_uk as domain_name_uk,
-        domains.name_en as domain_name_en,
-        indicators.name_uk,
-        indicators.name_en,
-        indicators.definition_uk,
-        indicators.unit_measure,
-        indicators.unit_mult,
-        indicators.decimals,
-        indicators.indicator_type,
-        indicators.is_derived,
-        indicators.is_sex_split,
-        indicators.aggregation,
-        indicators.formula,
-        indicators.conf_status,
-        indicators.is_prefilled,
-        indicators.valid_from,
-        indicators.valid_to,
-        indicators.periodicity,
-        indicators.denominator,
-        indicators.direction,
-        indicators.source,
-        indicators.classification,
-        indicators.min_value,
-        indicators.max_value
-    from indicators
-    inner join domains on indicators.domain_code = domains.domain_code
+    select distinct on (indicator_code)
+        indicator_code,
+        version,
+        collection_code,
+        domain_code,
+        domain_name_uk,
+        domain_name_en,
+        name_uk,
+        name_en,
+        definition_uk,
+        unit_measure,
+        unit_mult,
+        decimals,
+        indicator_type,
+        is_derived,
+        is_sex_split,
+        aggregation,
+        formula,
+        conf_status,
+        is_prefilled,
+        min(valid_from) over (partition by indicator_code) as valid_from,
+        valid_to,
+        periodicity,
+        denominator,
+        direction,
+        source,
+        classification,
+        min_value,
+        max_value
+    from versions
+    order by indicator_code asc, version desc
 
 )
 

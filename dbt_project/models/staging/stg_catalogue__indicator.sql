@@ -17,12 +17,5 @@ select
     conf_status,
     is_prefilled,
     valid_from,
-    valid_to,
-    periodicity,
-    denominator,
-    direction,
-    source,
-    classification,
-    min_value,
-    max_value
+    valid_to
 from {{ source('catalogue', 'indicator') }}

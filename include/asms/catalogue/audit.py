@@ -13,7 +13,10 @@ _WORD = re.compile(r"[А-Яа-яҐґЄєІіЇї]+(?:['’ʼ][А-Яа-яҐґЄє
 
 @dataclass(frozen=True)
 class DomainCount:
-    """Indicators of a domain: submitted, split by sex among them, derived; ``planned`` is None where there is no plan."""
+    """Codes of a domain that are in force, whatever their versions: submitted, split by sex among them, derived.
+
+    ``planned`` is None where there is no plan.
+    """
 
     domain_code: str
     submitted: int
@@ -30,7 +33,9 @@ def count_domains(catalogue: Catalogue) -> tuple[DomainCount, ...]:
     """The counts of every domain, in the order of ``domains.csv``."""
     counts = []
     for domain in catalogue.domains:
-        cards = [card for card in catalogue.indicators if card.domain_code == domain.domain_code]
+        cards = [
+            card for card in catalogue.indicators if card.domain_code == domain.domain_code and card.valid_to is None
+        ]
         submitted = [card for card in cards if not card.is_derived]
         plan = (domain.submitted_count, domain.split_count, domain.derived_count)
         planned = None if None in plan else tuple(number or 0 for number in plan)
@@ -46,7 +51,7 @@ def audit_catalogue(catalogue: Catalogue) -> list[str]:
         for count in count_domains(catalogue)
         if count.planned and count.found != count.planned
     ]
-    for card in catalogue.indicators:
+    for card in (*catalogue.superseded, *catalogue.indicators):
         problems += _gaps(card)
     names = Counter((card.collection_code, card.name_uk.casefold()) for card in catalogue.indicators)
     problems += [f"the name «{name}» is there {n} times" for (_, name), n in names.items() if n > 1]
@@ -70,7 +75,7 @@ def _misspelt(catalogue: Catalogue) -> Iterator[str]:
     dictionary = MorphAnalyzer(lang="uk")
     # names of other questionnaires are quoted as they were printed
     ours = {collection.collection_code for collection in catalogue.collections if collection.counts_for_completeness}
-    for card in (card for card in catalogue.indicators if card.collection_code in ours):
+    for card in (card for card in (*catalogue.superseded, *catalogue.indicators) if card.collection_code in ours):
         for word in sorted(set(_WORD.findall(f"{card.name_uk} {card.definition_uk}"))):
             plain = re.sub("[’ʼ]", "'", word).lower()
             is_abbreviation = len(word) > 1 and word[1:] != word[1:].lower()

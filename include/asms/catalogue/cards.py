@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
@@ -130,25 +130,51 @@ class Rule(_Entry):
     valid_from: int | None = None
     valid_to: int | None = None
 
+    def is_asked(self, year: int) -> bool:
+        return (self.valid_from is None or self.valid_from <= year) and (self.valid_to is None or year <= self.valid_to)
+
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that the files say, in their order. ``rules`` holds those of the files and those that follow from cards."""
+    """Everything that the files say, in their order. ``rules`` holds those of the files and those that follow from cards.
+
+    ``indicators`` has one card per code, its newest version; ``superseded`` the versions before, each of the years before the
+    next one begins. What makes a code one series (unit, type, sex split …) is the same in all of them: see ``check_catalogue``.
+    """
 
     collections: tuple[Collection, ...]
     domains: tuple[Domain, ...]
     indicators: tuple[Card, ...]
     rules: tuple[Rule, ...]
     deadlines: tuple[Deadline, ...] = ()
+    superseded: tuple[Card, ...] = ()
 
     @cached_property
     def by_code(self) -> Mapping[str, Card]:
         return {card.indicator_code: card for card in self.indicators}
 
     @cached_property
+    def versions(self) -> Mapping[str, tuple[Card, ...]]:
+        """All versions of every code, the newest last."""
+        found: dict[str, tuple[Card, ...]] = {card.indicator_code: () for card in self.indicators}
+        for card in (*sorted(self.superseded, key=lambda card: card.version), *self.indicators):
+            found[card.indicator_code] = (*found.get(card.indicator_code, ()), card)
+        return found
+
+    def as_of(self, year: int) -> "Catalogue":
+        """The catalogue with the card of each code that governs ``year``: of a year before the first version, that one."""
+        if not self.superseded:
+            return self
+        cards = (
+            next((card for card in reversed(versions) if card.valid_from <= year), versions[0])
+            for versions in self.versions.values()
+        )
+        return replace(self, indicators=tuple(cards), superseded=())
+
+    @cached_property
     def catalogue_version(self) -> str:
         """Hash of collections, domains and cards, 12 hexadecimal digits; rules and deadlines have their own."""
-        parts = (self.collections, self.domains, self.indicators)
+        parts = [self.collections, self.domains, self.indicators, *([self.superseded] if self.superseded else [])]
         return content_hash([[entry.model_dump() for entry in part] for part in parts])
 
     @cached_property

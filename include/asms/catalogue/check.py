@@ -1,18 +1,24 @@
 """Is the catalogue fit to be stored? Everything that a person who edited the files could have got wrong."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from math import log10
 from typing import assert_never
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError
-from asms.catalogue.compile import Compiled, compile_catalogue
+from asms.catalogue.compile import Compiled, Era, compile_catalogue, split_eras
 from asms.catalogue.expression_sql import LARGEST, SMALLEST
-from asms.catalogue.grammar import Call, Expression, Negation, Number, Operation, Reference, references
-from asms.catalogue.resolve import parse_formulas, resolve_formula
+from asms.catalogue.grammar import Call, Expression, Negation, Number, Operation, Reference, parse_check, references
+from asms.catalogue.resolve import resolve_formula
 from asms.catalogue.units import check_units, parse_unit
 
+_SAME_IN_A_SERIES = (
+    "domain_code", "collection_code", "unit_measure", "indicator_type", "aggregation", "is_derived", "is_sex_split",
+    "conf_status",
+)  # fmt: skip
+"""What all versions of a card have in common: values of different years stand in one column and are compared."""
 _STRICTNESS = {"free": 0, "suppress_small": 1, "restricted": 2}
 REGISTER_CODE = "POP.001"
 """The one indicator that ``register()`` may ask for: the population register's figure stands in the input arrays."""
@@ -26,15 +32,18 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
 
 @lru_cache(maxsize=2)
 def _problems(catalogue: Catalogue) -> tuple[str, ...]:
-    problems = list(_unknown_and_repeated(catalogue))
-    for card in catalogue.indicators:
+    problems = [*_unknown_and_repeated(catalogue), *_version_problems(catalogue)]
+    for card in (*catalogue.superseded, *catalogue.indicators):
         problems += _card_problems(catalogue, card)
     try:
         if not problems:
             compiled = compile_catalogue(catalogue)
             problems += _register_problems(compiled)
-            problems += _formula_problems(catalogue)
-            problems += _unit_problems(catalogue)
+            eras = split_eras(catalogue)
+            problems += _shifted_problems(catalogue, eras)
+            for era in eras:
+                problems += [problem for problem in _formula_problems(era) if problem not in problems]
+                problems += [problem for problem in _unit_problems(era) if problem not in problems]
     except CatalogueError as error:
         problems.append(str(error))
     return tuple(problems)
@@ -64,6 +73,28 @@ def _unknown_and_repeated(catalogue: Catalogue) -> Iterator[str]:
             yield f"rule {rule.rule_id}: only a rule of engine sql is asked about an indicator"
 
 
+def _version_problems(catalogue: Catalogue) -> Iterator[str]:
+    """A version begins the year after the one before it ended, and only a new code can be what the old one is not."""
+    for code, versions in catalogue.versions.items():
+        for older, newer in pairwise(versions):
+            name = f"card {code}, version {newer.version}"
+            if newer.version == older.version:
+                yield f"{name}: it is there twice"
+            elif older.valid_to is None or newer.valid_from != older.valid_to + 1:
+                yield (
+                    f"{name}: it begins in {newer.valid_from}, but version {older.version} "
+                    f"{'has no last year' if older.valid_to is None else f'ends in {older.valid_to}'}; a version begins the "
+                    "year after the one before it ended"
+                )
+            for field in _SAME_IN_A_SERIES:
+                before, after = getattr(older, field), getattr(newer, field)
+                if before != after:
+                    yield (
+                        f"{name}: {field} is {after!r}, but {before!r} in version {older.version}; what cannot stand in one "
+                        "series gets a code of its own"
+                    )
+
+
 def _card_problems(catalogue: Catalogue, card: Card) -> Iterator[str]:
     name = f"card {card.indicator_code}"
     if (card.aggregation == "recompute") != card.is_derived:
@@ -81,8 +112,33 @@ def _card_problems(catalogue: Catalogue, card: Card) -> Iterator[str]:
         yield f"{name}: min_value is above max_value"
 
 
-def _formula_problems(catalogue: Catalogue) -> Iterator[str]:
-    formulas = parse_formulas(catalogue)
+def _shifted_problems(catalogue: Catalogue, eras: Sequence[Era]) -> Iterator[str]:
+    """A derived code is put in full by the formula of the row's year, which is not that of another year when it has changed."""
+    if len(eras) == 1:
+        return
+    changed = {
+        code for code, versions in catalogue.versions.items() if len({version.formula for version in versions}) > 1
+    }
+    asked: list[tuple[str, Expression]] = []
+    for era in eras:
+        for code, formula in era.formulas.items():  # each after those that it refers to
+            asked.append((f"card {code}", formula))
+            if any(reference.indicator_code in changed for reference in references(formula)):
+                changed.add(code)
+    for rule in catalogue.rules:
+        if rule.engine == "sql" and rule.expression:
+            asked += [(f"rule {rule.rule_id}", side) for side in parse_check(rule.expression, rule.rule_id).sides]
+    for name, expression in asked:
+        for reference in references(expression):
+            if reference.period_offset and reference.indicator_code in changed:
+                yield (
+                    f"{name}: it reads {reference.indicator_code} of another year, whose formula changes between versions; "
+                    "write that formula out"
+                )
+
+
+def _formula_problems(era: Era) -> Iterator[str]:
+    catalogue, formulas = era.catalogue, era.formulas
     for code in formulas:
         card = catalogue.by_code[code]
         for sex in card.sexes:
@@ -107,14 +163,14 @@ def _register_problems(compiled: Compiled) -> Iterator[str]:
                 )
 
 
-def _unit_problems(catalogue: Catalogue) -> Iterator[str]:
-    units = {card.indicator_code: card.unit_measure for card in catalogue.indicators}
-    for card in catalogue.indicators:
+def _unit_problems(era: Era) -> Iterator[str]:
+    units = {card.indicator_code: card.unit_measure for card in era.catalogue.indicators}
+    for card in era.catalogue.indicators:
         try:
             parse_unit(card.unit_measure)
         except CatalogueError as error:
             yield f"card {card.indicator_code}: {error}"
-    for code, formula in parse_formulas(catalogue).items():
+    for code, formula in era.formulas.items():
         if problem := check_units(formula, units, units[code]):
             yield f"card {code}: {problem}"
 

@@ -1,8 +1,9 @@
 """Every formula and every rule of a catalogue, compiled to SQL expressions over one array of inputs."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError, Rule, Sex
 from asms.catalogue.expression_sql import ExpressionSql, Input, check_sql, found_and_expected, status_sql, value_sql
@@ -47,19 +48,52 @@ def compile_catalogue(catalogue: Catalogue) -> Compiled:
     Checking and storing ask for the same compiled catalogue, so the last ones are kept.
     """
     slots: dict[Input, int] = {}
-    formulas = parse_formulas(catalogue)
+    eras = split_eras(catalogue)
     sql = ExpressionSql(slots)
     compiled_formulas = []
-    for order, code in enumerate(formulas, 1):
+    for order, code in enumerate(eras[-1].formulas, 1):
         for sex in catalogue.by_code[code].sexes:
-            expression = resolve_formula(catalogue, formulas, code, sex)
-            value, status = value_sql(sql, expression), status_sql(sql, expression)
+            resolved = [resolve_formula(era.catalogue, era.formulas, code, sex) for era in eras]
+            value = _by_era(eras, [value_sql(sql, expression) for expression in resolved])
+            status = _by_era(eras, [status_sql(sql, expression) for expression in resolved])
             compiled_formulas.append(CompiledFormula(code, sex, value, status, order))
     compiled_rules: list[CompiledRule] = []
     for rule in catalogue.rules:
         if rule.engine == "sql" and rule.expression is not None:
-            compiled_rules += _compile_rule(catalogue, formulas, rule, sql, len(compiled_rules) + 1)
+            compiled_rules += _compile_rule(catalogue, eras, rule, sql, len(compiled_rules) + 1)
     return Compiled(tuple(slots), tuple(compiled_formulas), tuple(compiled_rules))
+
+
+@dataclass(frozen=True)
+class Era:
+    """Years in which every formula stays as it is: up to, not including, ``end``; None for the last era."""
+
+    end: int | None
+    catalogue: Catalogue
+    formulas: Mapping[str, Expression]
+
+
+def split_eras(catalogue: Catalogue) -> list[Era]:
+    """The eras of ``catalogue``, the newest last: one, unless a formula has changed. Raises CatalogueError."""
+    changes = {
+        newer.valid_from
+        for versions in catalogue.versions.values()
+        for older, newer in pairwise(versions)
+        if older.formula != newer.formula
+    }
+    then = [(end, catalogue.as_of(end - 1)) for end in sorted(changes)]
+    return [Era(end, found, parse_formulas(found)) for end, found in [*then, (None, catalogue)]]
+
+
+def _by_era(eras: Sequence[Era], texts: Sequence[str]) -> str:
+    """The one SQL expression of all ``eras``, or a choice by the row's ``time_period``."""
+    ways: list[tuple[int | None, str]] = []
+    for era, text in zip(eras, texts, strict=True):
+        if ways and ways[-1][1] == text:
+            ways.pop()
+        ways.append((era.end, text))
+    choices = "".join(f" when time_period < '{end}' then {text}" for end, text in ways[:-1])
+    return f"case{choices} else {ways[-1][1]} end" if choices else ways[-1][1]
 
 
 def _rule_sexes(rule: Rule, card: Card, check: Check) -> tuple[Sex, ...]:
@@ -82,7 +116,7 @@ def _is_target(reference: Reference, code: str) -> bool:
 
 
 def _compile_rule(
-    catalogue: Catalogue, formulas: Mapping[str, Expression], rule: Rule, sql: ExpressionSql, first_no: int
+    catalogue: Catalogue, eras: Sequence[Era], rule: Rule, sql: ExpressionSql, first_no: int
 ) -> Iterator[CompiledRule]:
     owner = f"rule {rule.rule_id}"
     card = catalogue.by_code.get(rule.indicator_code or "")
@@ -90,9 +124,15 @@ def _compile_rule(
         raise CatalogueError(f"{owner}: a rule with an expression names its indicator_code, one of the catalogue")
     check = parse_check(rule.expression or "", owner)
     for number, sex in enumerate(_rule_sexes(rule, card, check), first_no):
-        sides = tuple(resolve(catalogue, formulas, side, sex, 0, owner) for side in check.sides)
-        settled = Check(sides, check.comparisons, check.tolerance, check.choices)
+        settled = [
+            replace(
+                check, sides=tuple(resolve(era.catalogue, era.formulas, side, sex, 0, owner) for side in check.sides)
+            )
+            for era in eras
+        ]
         target = sql.slot(Reference(card.indicator_code, sex, 0))
-        found, expected = found_and_expected(sql, settled, rule.expression or "")
-        slots = sql.slots_of(*settled.sides)
-        yield CompiledRule(rule.rule_id, sex, target, check_sql(sql, settled), found, expected, number, slots)
+        told = [found_and_expected(sql, one, rule.expression or "") for one in settled]
+        found, expected = (_by_era(eras, texts) for texts in zip(*told, strict=True))
+        slots = sql.slots_of(*(side for one in settled for side in one.sides))
+        asked = _by_era(eras, [check_sql(sql, one) for one in settled])
+        yield CompiledRule(rule.rule_id, sex, target, asked, found, expected, number, slots)

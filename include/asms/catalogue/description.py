@@ -11,7 +11,7 @@ from asms.catalogue.cards import Card, Catalogue
 from asms.catalogue.grammar import Reference, parse_check
 
 _COMPARED = (
-    "name_uk", "name_en", "definition_uk", "unit_measure", "decimals", "indicator_type", "is_sex_split", "min_value",
+    "version", "name_uk", "name_en", "definition_uk", "unit_measure", "decimals", "indicator_type", "is_sex_split", "min_value",
     "max_value", "checks",
 )  # fmt: skip
 """What a sender would notice; how a figure is added up or kept secret changes no question."""
@@ -91,10 +91,10 @@ class FormChanges:
 
 
 def asked_cards(catalogue: Catalogue, collection_code: str, year: int) -> list[Card]:
-    """Cards that the collection asks for ``year``, in the order of the catalogue."""
+    """Cards that the collection asks for ``year``, each in the version of that year, in the order of the catalogue."""
     return [
         card
-        for card in catalogue.indicators
+        for card in catalogue.as_of(year).indicators
         if card.collection_code == collection_code
         and not card.is_derived
         and card.valid_from <= year
@@ -102,16 +102,21 @@ def asked_cards(catalogue: Catalogue, collection_code: str, year: int) -> list[C
     ]
 
 
-def list_choices(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
-    """All answers there are, by code: of attributes between two near bounds, and of what a rule ``CODE in (…)`` is about."""
+def list_choices(catalogue: Catalogue, year: int) -> dict[str, tuple[str, ...]]:
+    """All answers there are in ``year``, by code: of attributes between two near bounds, and of what a rule ``CODE in (…)`` is about."""
     found: dict[str, tuple[str, ...]] = {}
-    for card in catalogue.indicators:
+    for card in catalogue.as_of(year).indicators:
         if card.indicator_type == "attribute" and not card.decimals and not card.is_derived:
             low, high = card.min_value, card.max_value
             if low is not None and high is not None and high - low < _MOST_CHOICES:
                 found[card.indicator_code] = tuple(str(code) for code in range(int(low), int(high) + 1))
     for rule in catalogue.rules:
-        if rule.expression and rule.severity in ("error", "fatal") and " in " in rule.expression:
+        if (
+            rule.is_asked(year)
+            and rule.expression
+            and rule.severity in ("error", "fatal")
+            and " in " in rule.expression
+        ):
             check = parse_check(rule.expression, rule.rule_id)
             if check.choices and isinstance(check.sides[0], Reference):
                 found[check.sides[0].indicator_code] = tuple(f"{choice:g}" for choice in check.choices)
@@ -121,10 +126,10 @@ def list_choices(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
 def describe_form(catalogue: Catalogue, collection_code: str, year: int) -> FormDescription:
     """Describe every question of the collection's form for ``year``."""
     cards = asked_cards(catalogue, collection_code, year)
-    choices = list_choices(catalogue)
+    choices = list_choices(catalogue, year)
     checks: dict[str, list[Mapping[str, str]]] = {}
     for rule in catalogue.rules:
-        if rule.indicator_code and rule.expression:
+        if rule.indicator_code and rule.expression and rule.is_asked(year):
             checks.setdefault(rule.indicator_code, []).append(
                 {
                     "rule_id": rule.rule_id,

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import importlib.resources
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
@@ -62,13 +63,19 @@ def _load(data: Traversable) -> Catalogue:
         rules = tuple(rule for file in _files(data / "rules", ".yaml") for rule in _read_rules(file))
     except OSError as error:
         raise CatalogueError(f"{error.filename}: a file of the catalogue cannot be read ({error.strerror})") from error
-    return Catalogue(
+    newest: dict[str, Card] = {}
+    for card in cards:
+        if card.indicator_code not in newest or newest[card.indicator_code].version < card.version:
+            newest[card.indicator_code] = card
+    found = Catalogue(
         collections=collections,
         domains=domains,
-        indicators=cards,
-        rules=(*rules, *card_rules(cards)),
+        indicators=tuple(newest.values()),
+        rules=rules,
         deadlines=deadlines,
+        superseded=tuple(card for card in cards if newest[card.indicator_code] is not card),
     )
+    return replace(found, rules=(*rules, *card_rules(found.versions)))
 
 
 def _files(folder: Traversable, suffix: str) -> list[Traversable]:

@@ -5,21 +5,37 @@ Their words are made from the names of the indicators. A check that needs words 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Literal
 
 from asms.catalogue.cards import Card, CatalogueError, Rule
 from asms.catalogue.grammar import Reference, parse_check, references
 
 
-def card_rules(cards: Sequence[Card]) -> Iterator[Rule]:
-    """The rules of all ``cards``, in their order. Raises CatalogueError for a column ``checks`` that cannot be read."""
-    by_code = {card.indicator_code: card for card in cards}
-    for card in cards:
-        if card.is_sex_split and card.aggregation == "sum" and not card.is_derived:
-            yield _sum_of_sexes(card)
-        for number, text in enumerate((card.checks or "").split(";"), 1):
-            if text.strip():
-                yield _part_of_whole(card, number, text, by_code)
+def card_rules(versions: Mapping[str, Sequence[Card]]) -> Iterator[Rule]:
+    """The rules of all codes, in their order, from all versions of their cards (the newest last).
+
+    A version with other checks has rules of its own, for its years; those of the version before keep their ids, so that what
+    was found and explained in old years stays.
+
+    Raises:
+        CatalogueError: a column ``checks`` cannot be read.
+    """
+    by_code = {code: cards[-1] for code, cards in versions.items()}
+    for code, cards in versions.items():
+        if by_code[code].is_sex_split and by_code[code].aggregation == "sum" and not by_code[code].is_derived:
+            yield _sum_of_sexes(by_code[code])
+        for checks, run in groupby(cards, key=lambda card: card.checks or ""):
+            first, *_, last = 2 * [*run]
+            years = {
+                "valid_from": None if first is cards[0] else first.valid_from,
+                "valid_to": None if last is cards[-1] else last.valid_to,
+            }
+            mark = "" if first is cards[0] else f".V{first.version}"
+            for number, text in enumerate(checks.split(";"), 1):
+                if text.strip():
+                    rule = _part_of_whole(last, f"{number}{mark}", text, by_code)
+                    yield rule.model_copy(update=years)
 
 
 def _sum_of_sexes(card: Card) -> Rule:
@@ -57,7 +73,7 @@ _REMEDIES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def _part_of_whole(card: Card, number: int, text: str, by_code: Mapping[str, Card]) -> Rule:
+def _part_of_whole(card: Card, number: str, text: str, by_code: Mapping[str, Card]) -> Rule:
     code = card.indicator_code
     owner = f"card {code}, check {number}"
     word, _, expression = (part.strip() for part in text.partition(":"))

@@ -82,7 +82,7 @@ def _store(
     if problems:
         raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
     compiled = compile_catalogue(catalogue)
-    limits = [vars(limit) for limit in cell_limits(catalogue.indicators)]
+    limits = [vars(limit) for limit in cell_limits(catalogue.versions)]
     parts = {name: [vars(entry) for entry in entries] for name, entries in vars(compiled).items()}
     rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], parts, limits])
     version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
@@ -107,7 +107,8 @@ def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, com
     connection.execute(
         "delete from catalogue.cell_limit; delete from catalogue.compiled_rule;"
         "delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
-        "delete from catalogue.indicator; delete from catalogue.domain; delete from catalogue.deadline;"
+        "delete from catalogue.indicator_version; delete from catalogue.indicator; delete from catalogue.domain;"
+        "delete from catalogue.deadline;"
         "delete from catalogue.collection; delete from catalogue.version"
     )
     for table, (columns, rows) in catalogue_rows(catalogue, compiled).items():
@@ -124,13 +125,22 @@ def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[
         ("domain", catalogue.domains, _DOMAIN_COLUMNS),
     ):
         tables[table] = (columns, [[getattr(entry, column) for column in columns] for entry in entries])
-    cards = [[getattr(card, column) for column in _INDICATOR_COLUMNS] for card in catalogue.indicators]
-    tables["indicator"] = (_INDICATOR_COLUMNS, [*cards])
+    # a code is asked since its first version; its other columns are those of the newest
+    since = {code: versions[0].valid_from for code, versions in catalogue.versions.items()}
+    newest = [card.model_copy(update={"valid_from": since[card.indicator_code]}) for card in catalogue.indicators]
+    for table, cards in (
+        ("indicator", newest),
+        ("indicator_version", [card for versions in catalogue.versions.values() for card in versions]),
+    ):
+        tables[table] = (
+            _INDICATOR_COLUMNS,
+            [[getattr(card, column) for column in _INDICATOR_COLUMNS] for card in cards],
+        )
     inputs = [(slot, *vars(place).values()) for slot, place in enumerate(compiled.inputs, 1)]
     tables["formula_input"] = (["slot", *_names(Input)], [*inputs])
     tables["compiled_formula"] = (_names(CompiledFormula), _lines(compiled.formulas))
     tables["compiled_rule"] = (_names(CompiledRule), _lines(compiled.rules))
-    tables["cell_limit"] = (_names(CellLimit), _lines(cell_limits(catalogue.indicators)))
+    tables["cell_limit"] = (_names(CellLimit), _lines(cell_limits(catalogue.versions)))
     return tables
 
 

@@ -189,7 +189,11 @@ from (
         ) as is_slip
     from staging.stg_submissions__latest_cell as cell
     inner join catalogue.cell_limit as cell_limit
-        on cell.indicator_code = cell_limit.indicator_code and cell.sex = cell_limit.sex
+        on
+            cell.indicator_code = cell_limit.indicator_code
+            and cell.sex = cell_limit.sex
+            and cell.time_period >= cell_limit.period_from
+            and cell.time_period < cell_limit.period_to
     left join (
         -- `offset 0`: first the few bodies and years that are asked about, then the join
         select

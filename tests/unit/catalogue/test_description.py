@@ -20,10 +20,10 @@ from asms.catalogue.description import (
 def catalogue() -> Catalogue:
     """The catalogue with an area that is asked until 2024, a count that begins in 2025, and an area asked otherwise."""
     found = load_catalogue()
-    cards = []
+    cards, superseded = [], []
     for card in found.indicators:
         if card.indicator_code == "TER.001":
-            cards.append(card.model_copy(update={"valid_to": 2024}))
+            superseded.append(card.model_copy(update={"valid_to": 2024}))
             new = {"valid_from": 2025, "version": 2, "definition_uk": "Площа | <b> громади.", "decimals": 2}
             cards.append(card.model_copy(update=new))
         elif card.indicator_code == "TER.004":
@@ -32,7 +32,7 @@ def catalogue() -> Catalogue:
             cards.append(card.model_copy(update={"valid_to": 2024}))
         else:
             cards.append(card)
-    return replace(found, indicators=tuple(cards))
+    return replace(found, indicators=tuple(cards), superseded=tuple(superseded))
 
 
 def test_the_description_has_every_question_of_the_year_and_its_checks(catalogue: Catalogue) -> None:
@@ -61,7 +61,7 @@ def test_data_and_markdown_say_the_same(catalogue: Catalogue) -> None:
 def test_the_changelog_tells_added_gone_and_changed(catalogue: Catalogue) -> None:
     found = list_changes(catalogue, "ASMS", 2024, 2025)
     assert [(change.code, change.kind, [one.field for one in change.fields]) for change in found.changes] == [
-        ("TER.001", "changed", ["definition_uk", "decimals"]),
+        ("TER.001", "changed", ["version", "definition_uk", "decimals"]),
         ("TER.004", "added", []),
         ("TER.005", "gone", []),
     ]

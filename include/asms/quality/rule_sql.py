@@ -46,15 +46,21 @@ _NEXT_REDONE = """
 )
 """
 
-# A cell counts when its return holds the answer in force. Where two lines of a return give one code different values, both
-# are told. A value may be as long as a cell of Excel, so it is cut.
-_FIND_TYPING = """
+# A value may be as long as a cell of Excel, so it is cut.
+_TYPED_CELLS = """
 insert into found_now
 select
     typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
     typed.time_period, typed.indicator_code, typed.sex, submission.file_name, typed.sheet, typed.cell,
     left(typed.value_text, 500), null
 from staging.stg_submissions__cell as typed
+inner join raw.submission as submission on typed.submission_id = submission.submission_id
+"""
+
+# A cell counts when its return holds the answer in force. Where two lines of a return give one code different values, both
+# are told.
+_FIND_TYPING = f"""
+{_TYPED_CELLS}
 inner join staging.stg_submissions__latest_cell as in_force
     on
         in_force.submission_id = typed.submission_id
@@ -63,23 +69,16 @@ inner join staging.stg_submissions__latest_cell as in_force
         and in_force.time_period = typed.time_period
         and in_force.indicator_code = typed.indicator_code
         and in_force.sex = typed.sex
-inner join raw.submission as submission on typed.submission_id = submission.submission_id
 where
     typed.broken_rule_id is not null
     and in_force.status_reason is distinct from 'conflict'
-    and {in_force}
+    and {{in_force}}
 """
 
 # A trial is never the answer in force, and its cells are told all the same.
-_FIND_TRIALS = """
-insert into found_now
-select
-    typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
-    typed.time_period, typed.indicator_code, typed.sex, submission.file_name, typed.sheet, typed.cell,
-    left(typed.value_text, 500), null
-from staging.stg_submissions__cell as typed
-inner join raw.submission as submission on typed.submission_id = submission.submission_id
-where typed.is_test and typed.broken_rule_id is not null and {typed}
+_FIND_TRIALS = f"""
+{_TYPED_CELLS}
+where typed.is_test and typed.broken_rule_id is not null and {{typed}}
 """
 
 # All files of the newest batch that answer the cell are named, with what each says.

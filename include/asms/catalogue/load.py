@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError, Collection, Deadline, Domain, Rule
+from asms.catalogue.peers import peer_rules
 from asms.catalogue.returns import card_rules
 
 _Entry = TypeVar("_Entry", bound=BaseModel)
@@ -37,7 +38,7 @@ def load_catalogue(folder: Traversable | None = None) -> Catalogue:
         collections=collections,
         domains=domains,
         indicators=cards,
-        rules=(*rules, *card_rules(cards)),
+        rules=(*rules, *card_rules(cards), *peer_rules(cards)),
         deadlines=deadlines,
     )
 

@@ -11,6 +11,7 @@ from asms.catalogue.check import check_catalogue
 from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, compile_catalogue
 from asms.catalogue.expression_sql import Input
 from asms.catalogue.limits import CellLimit, cell_limits
+from asms.catalogue.peers import PeerLimit, peer_limits
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
 
@@ -64,7 +65,7 @@ def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion
     if problems:
         raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
     compiled = compile_catalogue(catalogue)
-    limits = [asdict(limit) for limit in cell_limits(catalogue.indicators)]
+    limits = [*map(asdict, cell_limits(catalogue.indicators)), *map(asdict, peer_limits(catalogue))]
     rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], asdict(compiled), limits])
     version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
     with warehouse.connect("loader") as connection:
@@ -87,7 +88,7 @@ def store_catalogue(warehouse: Warehouse, catalogue: Catalogue) -> StoredVersion
 
 def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, compiled: Compiled) -> None:
     connection.execute(
-        "delete from catalogue.cell_limit; delete from catalogue.compiled_rule;"
+        "delete from catalogue.peer_limit; delete from catalogue.cell_limit; delete from catalogue.compiled_rule;"
         "delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
         "delete from catalogue.indicator; delete from catalogue.domain; delete from catalogue.deadline;"
         "delete from catalogue.collection; delete from catalogue.version"
@@ -113,6 +114,7 @@ def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[
     tables["compiled_formula"] = (_names(CompiledFormula), [astuple(formula) for formula in compiled.formulas])
     tables["compiled_rule"] = (_names(CompiledRule), [astuple(rule) for rule in compiled.rules])
     tables["cell_limit"] = (_names(CellLimit), [astuple(limit) for limit in cell_limits(catalogue.indicators)])
+    tables["peer_limit"] = (_names(PeerLimit), [astuple(limit) for limit in peer_limits(catalogue)])
     return tables
 
 
@@ -129,5 +131,5 @@ def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], com
     )
 
 
-def _names(kind: type[Input | CompiledFormula | CompiledRule | CellLimit]) -> list[str]:
+def _names(kind: type[Input | CompiledFormula | CompiledRule | CellLimit | PeerLimit]) -> list[str]:
     return [field.name for field in fields(kind)]

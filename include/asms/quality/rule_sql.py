@@ -214,19 +214,19 @@ from (
 """
 
 # A value is told as people write it, without zeros at its end.
-_AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
+AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
 
 _CELL_RULES = {
     "CELL_NOT_WHOLE": ("whole_verdict", "null"),
     "CELL_NEGATIVE": ("sign_verdict", "null"),
     "CELL_OUT_OF_BOUNDS": (
         "bounds_verdict",
-        f"coalesce({_AS_TEXT.format('low')}, '') || ' … ' || coalesce({_AS_TEXT.format('high')}, '')",
+        f"coalesce({AS_TEXT.format('low')}, '') || ' … ' || coalesce({AS_TEXT.format('high')}, '')",
     ),
-    "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {_AS_TEXT.format('year_before')}"),
+    "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {AS_TEXT.format('year_before')}"),
     "YEAR_JUMP": (
         "year_verdict",
-        f"{_AS_TEXT.format('(year_before - year_room)')} || ' … ' || {_AS_TEXT.format('(year_before + year_room)')}",
+        f"{AS_TEXT.format('(year_before - year_room)')} || ' … ' || {AS_TEXT.format('(year_before + year_room)')}",
     ),
 }
 """By rule id: its column in ``judged``, and what was expected."""
@@ -357,7 +357,7 @@ def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = Fals
     earlier = "true" if is_full else _NEXT_REDONE
     yield _JUDGE_CELLS.format(cell=redone("cell", is_full=is_full), earlier=earlier)
     for rule_id, (verdict, expected) in _CELL_RULES.items():
-        found = _AS_TEXT.format("obs_value")
+        found = AS_TEXT.format("obs_value")
         yield _FIND_CELLS.format(rule_id=rule_id, verdict=verdict, found=found, expected=expected)
         yield _COUNT_CELLS.format(rule_id=rule_id, verdict=verdict)
     yield _DOMAIN_ANSWERS

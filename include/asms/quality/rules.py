@@ -1,5 +1,7 @@
 """Rules on returns: ask them of the answers in force, open what they find, close what holds no longer.
 
+Rules against peers are asked later, of the indicators (``asms.quality.peers``); the findings of both are opened here.
+
 All set-based. Three sources of findings: what typing a cell broke (``stg_submissions__cell.broken_rule_id``), files of one batch
 that contradict each other, and the limits and compiled rules of the catalogue (``rule_sql``). The readers' own findings are
 written while files are read; here they are only closed.
@@ -20,6 +22,10 @@ SEVERITIES = ("fatal", "error", "warning", "info")
 
 _CHECKS = "select check_sql, found_sql, expected_sql, slots from catalogue.compiled_rule order by rule_no"
 
+_FORGET_VERDICTS = """
+delete from quality.rule_verdict_count using quality.rule
+where rule_verdict_count.rule_id = rule.rule_id and build_id = %s and rule.level {level_is}
+"""
 _STORE_VERDICTS = """
 insert into quality.rule_verdict_count (build_id, rule_id, verdict, target_count)
 select %s, rule_id, verdict, sum(target_count) from verdict_now group by rule_id, verdict
@@ -115,6 +121,7 @@ from quality.rule
 where
     finding.rule_id = rule.rule_id
     and rule.engine = 'sql'
+    and rule.level != 'peers'
     and finding.is_open
     and {redone}
     and not exists (select 1 from fingerprinted where fingerprinted.finding_id = finding.finding_id)
@@ -173,18 +180,33 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         for statement in finding_statements(has_checks=bool(checks), is_full=is_full):
             connection.execute(put_checks(statement, checks).encode())
         _check_rules_known(connection)
-        connection.execute(_FINGERPRINTED, (NAMED_RULES,))
-        connection.execute(_decided(_SILENCE, "fingerprinted"))
-        connection.execute(_decided(_SOFTEN, "fingerprinted"))
-        opened = connection.execute(_OPEN, (warehouse.is_sample,)).rowcount
-        closed = connection.execute(_CLOSE.format(redone=redone("finding", is_full=is_full)).encode()).rowcount
+        closing = _CLOSE.format(redone=redone("finding", is_full=is_full))
+        opened, closed = open_findings(
+            connection, build_id, closing, level_is="!= 'peers'", is_sample=warehouse.is_sample
+        )
         closed += connection.execute(_CLOSE_READERS).rowcount
         closed += connection.execute(_decided(_SILENCE_READERS, "finding")).rowcount
-        connection.execute("delete from quality.rule_verdict_count where build_id = %s", (build_id,))
-        connection.execute(_STORE_VERDICTS, (build_id,))
         counted: dict[str, int] = dict(connection.execute(_COUNT).fetchall())
     logger.info("build %d: %d findings opened or renewed, %d closed", build_id, opened, closed)
     return {severity: counted.get(severity, 0) for severity in SEVERITIES}
+
+
+def open_findings(
+    connection: psycopg.Connection, build_id: int, closing: str, *, level_is: LiteralString, is_sample: bool
+) -> tuple[int, int]:
+    """Open what stands in ``found_now``, close by the statement ``closing``, store the counts of ``verdict_now``.
+
+    The counts replace those of an earlier try of the build, of rules whose level ``level_is``. Returns how many findings were
+    opened or renewed, and closed.
+    """
+    connection.execute(_FINGERPRINTED, (NAMED_RULES,))
+    connection.execute(_decided(_SILENCE, "fingerprinted"))
+    connection.execute(_decided(_SOFTEN, "fingerprinted"))
+    opened = connection.execute(_OPEN, (is_sample,)).rowcount
+    closed = connection.execute(closing.encode()).rowcount
+    connection.execute(sql.SQL(_FORGET_VERDICTS).format(level_is=sql.SQL(level_is)), (build_id,))
+    connection.execute(_STORE_VERDICTS, (build_id,))
+    return opened, closed
 
 
 def _decided(statement: LiteralString, alias: str) -> sql.Composed:

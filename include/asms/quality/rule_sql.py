@@ -8,6 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
+MARK = "__verdicts__"
+"""Stands in the one statement that ``put_checks`` fills in."""
+
+
 @dataclass(frozen=True)
 class CompiledCheck:
     """A line of ``catalogue.compiled_rule``, in the order of ``rule_no``."""
@@ -381,7 +385,7 @@ def put_checks(statement: str, checks: Sequence[CompiledCheck]) -> str:
         f"case when ({check.check_sql}) is false then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
         for check in checks
     )
-    return statement.replace("__verdicts__", f"array[{verdicts}]").replace("__told__", f"array[{told}]")
+    return statement.replace(MARK, f"array[{verdicts}]").replace("__told__", f"array[{told}]")
 
 
 def _verdict(check: CompiledCheck) -> str:

@@ -81,7 +81,9 @@ def test_an_outlier_is_told_at_the_cell_it_is_counted_from_and_the_others_are_no
     assert message.startswith("WAT.D06 «Аварійність водопровідних мереж» далеко від значень громад подібного розміру")
     assert "WAT.013 / WAT.010 × 10" in remedy
     with layers.connect("gate") as connection:
-        counted = "select verdict, target_count from quality.rule_verdict_count where rule_id = 'PEER.WAT.D06' order by 1"
+        counted = (
+            "select verdict, target_count from quality.rule_verdict_count where rule_id = 'PEER.WAT.D06' order by 1"
+        )
         assert connection.execute(counted).fetchall() == [("fail", 1), ("pass", 10)]
 
     # again: nothing changes; the rules on returns leave it alone, as these leave theirs

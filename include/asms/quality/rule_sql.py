@@ -7,7 +7,6 @@ these statements, and so does ``asms check`` on one workbook (DuckDB, by way of 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-
 MARK = "__verdicts__"
 """Stands in the one statement that ``put_checks`` fills in."""
 
@@ -358,19 +357,27 @@ def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = Fals
     if not is_alone:
         yield _scoped(_FIND_TRIALS, "typed", is_full=is_full)
         yield _scoped(_FIND_CONFLICTS, "in_force", is_full=is_full)
+    yield from ask_statements(has_checks=has_checks, is_full=is_full)
+
+
+def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) -> Iterator[str]:
+    """Of ``finding_statements`` those that ask values: single cells, domains, and the compiled checks."""
     earlier = "true" if is_full else _NEXT_REDONE
     yield _JUDGE_CELLS.format(cell=redone("cell", is_full=is_full), earlier=earlier)
     for rule_id, (verdict, expected) in _CELL_RULES.items():
         found = AS_TEXT.format("obs_value")
         yield _FIND_CELLS.format(rule_id=rule_id, verdict=verdict, found=found, expected=expected)
-        yield _COUNT_CELLS.format(rule_id=rule_id, verdict=verdict)
+        if is_counted:
+            yield _COUNT_CELLS.format(rule_id=rule_id, verdict=verdict)
     yield _DOMAIN_ANSWERS
     yield _FIND_EMPTY_DOMAINS
-    yield _COUNT_DOMAINS
+    if is_counted:
+        yield _COUNT_DOMAINS
     if has_checks:
         yield _scoped(_ASK_CHECKS, "stored", is_full=is_full)
         yield _FIND_BROKEN
-        yield _COUNT_CHECKS
+        if is_counted:
+            yield _COUNT_CHECKS
 
 
 def redone(alias: str, *, is_full: bool) -> str:

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from asms.quality.rule_sql import NAMED_RULES, CompiledCheck, finding_statements, put_checks, redone
+from asms.quality.trial_sql import trial_statements
 from asms.warehouse.connection import Warehouse
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ _FORGET_VERDICTS = """
 delete from quality.rule_verdict_count using quality.rule
 where rule_verdict_count.rule_id = rule.rule_id and build_id = %s and rule.level {level_is}
 """
+_ANY_TRIAL = "select 1 from raw.delivery where is_test limit 1"
+
 _STORE_VERDICTS = """
 insert into quality.rule_verdict_count (build_id, rule_id, verdict, target_count)
 select %s, rule_id, verdict, sum(target_count) from verdict_now group by rule_id, verdict
@@ -177,8 +180,12 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         # last year's answers of the whole country are hashed in memory; the setting ends with the connection
         connection.execute("set work_mem = '192MB'")
         checks = [CompiledCheck(*row) for row in connection.execute(_CHECKS)]
-        for statement in finding_statements(has_checks=bool(checks), is_full=is_full):
+        has_checks = bool(checks)
+        for statement in finding_statements(has_checks=has_checks, is_full=is_full):
             connection.execute(put_checks(statement, checks).encode())
+        if connection.execute(_ANY_TRIAL).fetchone():
+            for statement in trial_statements(has_checks=has_checks, is_full=is_full):
+                connection.execute(put_checks(statement, checks).encode())
         _check_rules_known(connection)
         closing = _CLOSE.format(redone=redone("finding", is_full=is_full))
         opened, closed = open_findings(

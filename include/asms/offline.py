@@ -142,9 +142,11 @@ def check_file(path: Path, last_year: Path | None = None) -> Checked:
         OSError, ProblemError: a file cannot be read as a return; ProblemError says the rule and the place.
         CatalogueError: the catalogue of this installation is not sound.
     """
-    sent, problems = _read(path)
+    sent, problems = read_sent(path)
     before = (
-        replace(_read(last_year)[0], municipality_code=sent.municipality_code) if last_year else read_shown(path, sent)
+        replace(read_sent(last_year)[0], municipality_code=sent.municipality_code)
+        if last_year
+        else read_shown(path, sent)
     )
     catalogue = load_catalogue()
     checked = check_returns(catalogue, [sent, *([before] if before else [])], asked=[sent])
@@ -153,7 +155,8 @@ def check_file(path: Path, last_year: Path | None = None) -> Checked:
     return Checked((*told, *checked.breaches), checked.verdicts)
 
 
-def _read(path: Path) -> tuple[SentReturn, tuple[ProblemError, ...]]:
+def read_sent(path: Path) -> tuple[SentReturn, tuple[ProblemError, ...]]:
+    """The return in the workbook at ``path``, and what could not be used of it. Raises OSError, ProblemError."""
     found = read_return(path.read_bytes(), path.name, load_forms(), _take_as_named)
     collection = found.form.collection_code
     return SentReturn(path.name, collection, found.municipality_code, found.time_period, found.cells), found.problems

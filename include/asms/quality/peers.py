@@ -131,17 +131,6 @@ where judged.verdict = 'fail'
 
 _COUNT = "insert into verdict_now select rule_id, verdict, count(*) from judged_by_peers group by rule_id, verdict"
 
-_CLOSE = """
-update quality.finding
-set is_open = false, closed_at = now()
-from quality.rule
-where
-    finding.rule_id = rule.rule_id
-    and rule.level = 'peers'
-    and finding.is_open
-    and {asked}
-    and not exists (select 1 from fingerprinted where fingerprinted.finding_id = finding.finding_id)
-"""
 _WAS_ASKED = "(finding.municipality_code, finding.time_period) in (select municipality_code, time_period from touched)"
 
 
@@ -169,10 +158,8 @@ def apply_peer_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict
         connection.execute("set work_mem = '192MB'")
         for statement in steps:
             connection.execute(statement.encode())
-        closing = _CLOSE.format(asked="true" if is_full else _WAS_ASKED)
-        opened, closed = open_findings(
-            connection, build_id, closing, level_is="= 'peers'", is_sample=warehouse.is_sample
-        )
+        asked = "true" if is_full else _WAS_ASKED
+        opened, closed = open_findings(connection, build_id, asked, level_is="= 'peers'", is_sample=warehouse.is_sample)
         counted = connection.execute("select verdict, sum(target_count)::bigint from verdict_now group by verdict")
         verdicts: dict[str, int] = dict(counted.fetchall())
     logger.info("build %d: against peers %d findings opened or renewed, %d closed", build_id, opened, closed)

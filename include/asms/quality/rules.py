@@ -124,9 +124,9 @@ from quality.rule
 where
     finding.rule_id = rule.rule_id
     and rule.engine = 'sql'
-    and rule.level != 'peers'
+    and rule.level {level_is}
     and finding.is_open
-    and {redone}
+    and {asked}
     and not exists (select 1 from fingerprinted where fingerprinted.finding_id = finding.finding_id)
 """
 
@@ -187,9 +187,9 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
             for statement in trial_statements(has_checks=has_checks, is_full=is_full):
                 connection.execute(put_checks(statement, checks).encode())
         _check_rules_known(connection)
-        closing = _CLOSE.format(redone=redone("finding", is_full=is_full))
+        asked = redone("finding", is_full=is_full)
         opened, closed = open_findings(
-            connection, build_id, closing, level_is="!= 'peers'", is_sample=warehouse.is_sample
+            connection, build_id, asked, level_is="!= 'peers'", is_sample=warehouse.is_sample
         )
         closed += connection.execute(_CLOSE_READERS).rowcount
         closed += connection.execute(_decided(_SILENCE_READERS, "finding")).rowcount
@@ -199,18 +199,18 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
 
 
 def open_findings(
-    connection: psycopg.Connection, build_id: int, closing: str, *, level_is: LiteralString, is_sample: bool
+    connection: psycopg.Connection, build_id: int, asked: str, *, level_is: LiteralString, is_sample: bool
 ) -> tuple[int, int]:
-    """Open what stands in ``found_now``, close by the statement ``closing``, store the counts of ``verdict_now``.
+    """Open what stands in ``found_now``, close what stands there no more, store the counts of ``verdict_now``.
 
-    The counts replace those of an earlier try of the build, of rules whose level ``level_is``. Returns how many findings were
-    opened or renewed, and closed.
+    This concerns the rules whose level ``level_is`` and the findings that the condition ``asked`` holds of; the counts replace
+    those of an earlier try of the build. Returns how many findings were opened or renewed, and closed.
     """
     connection.execute(_FINGERPRINTED, (NAMED_RULES,))
     connection.execute(_decided(_SILENCE, "fingerprinted"))
     connection.execute(_decided(_SOFTEN, "fingerprinted"))
     opened = connection.execute(_OPEN, (is_sample,)).rowcount
-    closed = connection.execute(closing.encode()).rowcount
+    closed = connection.execute(_CLOSE.format(level_is=level_is, asked=asked).encode()).rowcount
     connection.execute(sql.SQL(_FORGET_VERDICTS).format(level_is=sql.SQL(level_is)), (build_id,))
     connection.execute(_STORE_VERDICTS, (build_id,))
     return opened, closed

@@ -2,13 +2,15 @@
 
 Stands beside ``asms.rebuild``, because it joins intake, catalogue and quality. The SQL is the warehouse's own: the dbt models
 that type cells and choose the answer in force, and the statements of ``asms.quality.rule_sql``, put into DuckDB's dialect by
-sqlglot. What one file cannot tell (a register, peers, last year without its file) comes out as "no data".
+sqlglot. Last year is what the sheet shows of it beside, or a file of its own. What one file cannot tell (a register, peers)
+comes out as "no data".
 """
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +19,17 @@ from asms.catalogue import Catalogue, CatalogueError, Rule, check_catalogue, loa
 from asms.catalogue.compile import Compiled, compile_catalogue
 from asms.catalogue.store import catalogue_rows
 from asms.intake.form_definition import load_forms
-from asms.intake.form_reading import MappedCell, read_return
+from asms.intake.form_reading import MappedCell, read_last_year, read_return
 from asms.intake.problem import ProblemError
 from asms.paths import DBT_DIR
-from asms.quality.rule_sql import CompiledCheck, finding_statements, put_checks
+from asms.quality.rule_sql import MARK, CompiledCheck, finding_statements, put_checks
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _SCHEMA = """
-create schema raw; create schema staging; create schema catalogue; create schema quality;
+create schema raw; create schema staging; create schema catalogue; create schema quality; create schema ops;
+create table ops.changed_key (municipality_code text, time_period text);
 create table raw.submission (submission_id text, file_name text);
 create table raw.submission_cell (
     submission_id text, sheet text, cell text, indicator_code text, sex text, value_text text, value_type text, reason_text text
@@ -132,35 +135,40 @@ def _take_as_named(text: str, *, region: str | None = None) -> _AsNamed:  # noqa
 
 
 def check_file(path: Path, last_year: Path | None = None) -> Checked:
-    """Ask the rules of the workbook at ``path``, with the year before from ``last_year``; reads no setting, starts nothing.
+    """Ask the rules of the workbook at ``path``; reads no setting, starts nothing.
+
+    The year before is the return ``last_year``, or what the workbook itself shows of it.
 
     Raises:
         OSError, ProblemError: a file cannot be read as a return; ProblemError says the rule and the place.
         CatalogueError: the catalogue of this installation is not sound.
     """
-    sent = [*_read(path)]
-    problems = [problem for _, found in sent for problem in found]
-    body = sent[0][0].municipality_code
-    if last_year:
-        for before, _ in _read(last_year):
-            sent.append(
-                (SentReturn(before.file_name, before.collection_code, body, before.time_period, before.cells), ())
-            )
-    catalogue = load_catalogue()
-    checked = check_returns(catalogue, [each for each, _ in sent])
-    rules = {rule.rule_id: rule for rule in catalogue.rules}
-    told = [_problem_breach(rules[problem.rule_id], sent[0][0], problem) for problem in problems]
-    own = [breach for breach in checked.breaches if breach.time_period == sent[0][0].time_period]
-    return Checked((*told, *own), checked.verdicts)
-
-
-def _read(path: Path) -> Iterable[tuple[SentReturn, tuple[ProblemError, ...]]]:
-    found = read_return(path.read_bytes(), path.name, load_forms(), _take_as_named)
-    form = found.form
-    yield (
-        SentReturn(path.name, form.collection_code, found.municipality_code, found.time_period, found.cells),
-        found.problems,
+    sent, problems = read_sent(path)
+    before = (
+        replace(read_sent(last_year)[0], municipality_code=sent.municipality_code)
+        if last_year
+        else read_shown(path, sent)
     )
+    catalogue = load_catalogue()
+    checked = check_returns(catalogue, [sent, *([before] if before else [])], asked=[sent])
+    rules = {rule.rule_id: rule for rule in catalogue.rules}
+    told = [_problem_breach(rules[problem.rule_id], sent, problem) for problem in problems]
+    return Checked((*told, *checked.breaches), checked.verdicts)
+
+
+def read_sent(path: Path) -> tuple[SentReturn, tuple[ProblemError, ...]]:
+    """The return in the workbook at ``path``, and what could not be used of it. Raises OSError, ProblemError."""
+    found = read_return(path.read_bytes(), path.name, load_forms(), _take_as_named)
+    collection = found.form.collection_code
+    return SentReturn(path.name, collection, found.municipality_code, found.time_period, found.cells), found.problems
+
+
+def read_shown(path: Path, sent: SentReturn) -> SentReturn | None:
+    """The return of the year before ``sent`` as the workbook at ``path`` shows it beside; None where it shows nothing."""
+    cells = read_last_year(path.read_bytes(), path.name, load_forms())
+    if not cells or len(sent.time_period) != len("2024"):
+        return None
+    return replace(sent, time_period=str(int(sent.time_period) - 1), cells=cells)
 
 
 def _problem_breach(rule: Rule, sent: SentReturn, problem: ProblemError) -> Breach:
@@ -170,8 +178,13 @@ def _problem_breach(rule: Rule, sent: SentReturn, problem: ProblemError) -> Brea
     )  # fmt: skip
 
 
-def check_returns(catalogue: Catalogue, sent: Sequence[SentReturn]) -> Checked:
-    """Ask the rules of ``catalogue`` of returns, each the only one of its body and year. Raises CatalogueError."""
+def check_returns(
+    catalogue: Catalogue, sent: Sequence[SentReturn], asked: Sequence[SentReturn] | None = None
+) -> Checked:
+    """Ask the rules of ``catalogue`` of returns, each the only one of its body and year. Raises CatalogueError.
+
+    Where ``asked`` is given, the others of ``sent`` are only looked back at.
+    """
     import duckdb
 
     if problems := check_catalogue(catalogue):
@@ -183,9 +196,25 @@ def check_returns(catalogue: Catalogue, sent: Sequence[SentReturn]) -> Checked:
         for model in _MODELS:
             connection.execute(f"create table staging.{model} as {_in_duckdb(render_model(model))}")
         checks = [CompiledCheck(r.check_sql, r.found_sql, r.expected_sql, r.slots) for r in compiled.rules]
-        for statement in finding_statements(has_checks=bool(checks), is_full=True, is_alone=True):
+        _insert(connection, "ops.changed_key", [(each.municipality_code, each.time_period) for each in asked or ()])
+        for statement in finding_statements(has_checks=bool(checks), is_full=asked is None, is_alone=True):
+            # nine hundred expressions over a row or two take a minute to optimise and no time to compute
+            connection.execute(f"pragma {'disable' if MARK in statement else 'enable'}_optimizer")
             connection.execute(put_checks(_in_duckdb(statement), checks))
-        return _collect(connection, catalogue)
+        checked = _collect(connection, catalogue)
+    return Checked(checked.breaches, {**checked.verdicts, **_undecided(catalogue, sent if asked is None else asked)})
+
+
+def _undecided(catalogue: Catalogue, asked: Sequence[SentReturn]) -> dict[tuple[str, str], int]:
+    """A return alone has no peers: how often each rule that compares with them would have been asked."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for rule in catalogue.rules:
+        if rule.level == "peers" and rule.indicator_code:
+            collection = catalogue.by_code[rule.indicator_code].collection_code
+            counts[rule.rule_id, "no_data"] = sum(
+                each.collection_code == collection and rule.is_asked(int(each.time_period[:4])) for each in asked
+            )
+    return {key: count for key, count in counts.items() if count}
 
 
 def render_model(name: str) -> str:
@@ -217,7 +246,7 @@ def _fill(
     connection: "DuckDBPyConnection", catalogue: Catalogue, compiled: Compiled, sent: Sequence[SentReturn]
 ) -> None:
     for table, (_, rows) in catalogue_rows(catalogue, compiled).items():
-        if table not in ("compiled_formula", "indicator_version"):
+        if table not in ("compiled_formula", "indicator_version", "peer_limit"):
             _insert(connection, f"catalogue.{table}", rows)
     _insert(connection, "quality.rule", [(rule.rule_id, rule.valid_from, rule.valid_to) for rule in catalogue.rules])
     with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as file:

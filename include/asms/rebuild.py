@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asms.catalogue import store_catalogue
 from asms.quality.gates import run_gate
+from asms.quality.peers import apply_peer_rules
 from asms.quality.rules import apply_rules
 from asms.quality.suites import GATES
 from asms.settings import Settings
@@ -56,6 +57,9 @@ def _build(warehouse: Warehouse, target: Path, build: Build, done: Callable[[str
         if gate == "staging":
             apply_rules(warehouse, build.build_id, build.is_full)
             done("apply_rules")
+        if gate == "indicators":
+            apply_peer_rules(warehouse, build.build_id, build.is_full)
+            done("apply_peer_rules")
         if not run_gate(warehouse, gate, build.build_id).passed:
             end_build(warehouse, build.build_id, "gate_closed", closed_gate=gate)
             return RebuildResult(_current_release(warehouse), False, gate)

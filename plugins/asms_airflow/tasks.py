@@ -181,6 +181,20 @@ def apply_rules(build: Build) -> Build:
     return build
 
 
+@task(outlets=[FINDINGS])
+def apply_peer_rules(build: Build) -> Build:
+    """Hold the indicators of each body against those of its peer group and write what is far off to ``quality.finding``."""
+    from asms.quality.peers import apply_peer_rules as run
+    from asms.warehouse.build import check_build
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, _):
+        check_build(warehouse, build["build_id"])
+        verdicts = run(warehouse, build["build_id"], build["is_full"])
+    _LOG.info("against peers: %s", verdicts)
+    return build
+
+
 @task
 def check_gate(gate: "Gate", build: Build) -> Build:
     """Run the suites of one gate. Raises GateClosedError when a critical check of suites or dbt tests failed."""

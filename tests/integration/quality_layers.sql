@@ -23,7 +23,7 @@ create table staging.stg_submissions__input (
 );
 create table indicators.int_observation__accepted (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
-    obs_value double precision, obs_status text, submission_id text, load_id text
+    obs_value double precision, obs_status text, submission_id text, sheet text, cell text, load_id text
 );
 create table indicators.int_indicator__derived (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
@@ -61,3 +61,12 @@ create table build.mart_completeness_by_year (
     full_count bigint, full_on_time_count bigint, full_late_count bigint, member_count bigint, member_full_count bigint,
     user_count bigint, user_active_count bigint, user_full_count bigint, users_reason text
 );
+create view staging.stg_submissions__return as
+select distinct collection_code, municipality_code, time_period from staging.stg_submissions__latest_cell;
+create table indicators.int_peer_group__membership (
+    municipality_code text, peer_group_kind text, peer_group_code text
+);
+create view indicators.int_peer_group__changed as
+select distinct member.peer_group_code, changed_key.time_period
+from ops.changed_key
+inner join indicators.int_peer_group__membership as member on changed_key.municipality_code = member.municipality_code;

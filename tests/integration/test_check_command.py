@@ -1,6 +1,7 @@
 """`asms check FILE`: exit codes, places and remedies, without a server."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,12 @@ from asms.cli import cli
 from asms.intake.template import TemplateAnswer, TemplateRow, write_template
 
 
-def _write(path: Path, answers: dict[tuple[str, str], object], year: str = "2024") -> Path:
+def _write(
+    path: Path,
+    answers: dict[tuple[str, str], object],
+    year: str = "2024",
+    last_year: Mapping[tuple[str, str], float | str] | None = None,
+) -> Path:
     catalogue = load_catalogue()
     names = {domain.domain_code: domain.name_uk for domain in catalogue.domains}
     rows = [
@@ -29,6 +35,7 @@ def _write(path: Path, answers: dict[tuple[str, str], object], year: str = "2024
         time_period=year,
         catalogue_version="test",
         answers={key: TemplateAnswer(value) for key, value in answers.items()},
+        last_year=last_year,
     )
     return path
 
@@ -79,3 +86,22 @@ def test_a_file_that_cannot_be_read_exits_1(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["check", str(file)])
     assert result.exit_code == 1
     assert "FORM_NOT_RECOGNISED" in result.output
+
+
+def test_what_the_sheet_shows_of_last_year_decides_too(tmp_path: Path) -> None:
+    """The column beside is last year's; a reason in it is no value, and a file of last year goes before it."""
+    shown = {("WAT.001", "T"): 12000, ("WAT.003", "T"): "не збирається (M_NC)", ("POP.001", "F"): 400}
+    answers: dict[tuple[str, str], object] = {("WAT.001", "T"): 12, ("WAT.003", "T"): 5}
+    file = _write(tmp_path / "2024.xlsx", answers, last_year=shown)
+    told = json.loads(CliRunner().invoke(cli, ["check", str(file), "--json"]).output)
+    by_year = [b for b in told["breaches"] if b["rule_id"] in ("YEAR_UNIT_SLIP", "CHK.WAT.001.YEAR")]
+    assert sorted((b["rule_id"], b["file_name"], b["time_period"], b["expected"]) for b in by_year) == [
+        ("CHK.WAT.001.YEAR", "2024.xlsx", "2024", "8400 … 15600"),
+        ("YEAR_UNIT_SLIP", "2024.xlsx", "2024", "≈ 12000"),
+    ]
+    assert {b["time_period"] for b in told["breaches"]} == {"2024"}
+    assert told["verdicts"]["YEAR_UNIT_SLIP"]["fail"] == 1
+    assert told["verdicts"]["PEER.WAT.D06"] == {"no_data": 1}
+    before = _write(tmp_path / "2023.xlsx", {("WAT.001", "T"): 12.1}, "2023")
+    other = CliRunner().invoke(cli, ["check", str(file), "--last-year", str(before), "--json"])
+    assert json.loads(other.output)["verdicts"]["YEAR_UNIT_SLIP"].get("fail") is None

@@ -314,6 +314,27 @@ def test_of_two_files_that_stand_the_last_to_answer_a_cell_is_told(house: House)
     assert told == {"увесь.xlsx": 0, "культура.xlsx": 1}
 
 
+def test_a_trial_takes_nothing_from_the_return_in_earnest_and_explains_nothing(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.001": "сорок"})
+    house.read()
+    find(house, "CELL_NOT_A_NUMBER", "CUL.001", "сорок")
+    (house.drop / "_test").mkdir()
+    house.send("_test/звіт.xlsx", {"CUL.001": 1, "CUL.002": 2})
+    house.read()
+    find(house, WARNING, "CUL.001", "1")
+    house.rows(f"delete from quality.finding where rule_id = '{WARNING}' and file_name = 'звіт.xlsx' returning 1")
+    house.answer()
+    told = "select file_name, error_count, warning_count from quality.feedback where is_latest order by 1"
+    assert house.rows(told) == [("_test/звіт.xlsx", 0, 1), ("звіт.xlsx", 1, 0)]
+    ((path,),) = house.rows("select workbook_path from quality.feedback where file_name = '_test/звіт.xlsx'")
+    explain(house.settings.home / path, house.drop / "_test" / "відповідь.xlsx", {"D5": "ремонт"})
+    house.read()
+    assert list_explanations(house.warehouse) == []
+    explain(house.settings.home / path, house.drop / "відповідь.xlsx", {"D5": "ремонт"})
+    house.read()
+    assert [one.text for one in list_explanations(house.warehouse)] == ["ремонт"]
+
+
 def test_a_file_that_cannot_be_read_is_answered_too(house: House) -> None:
     (house.drop / "зламаний.xlsx").write_bytes(b"PK\x03\x04 broken")
     house.read()

@@ -189,6 +189,33 @@ def test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_valu
         assert "424242" not in str(connection.execute("select * from quality.gate_result").fetchall())
 
 
+def test_a_rejected_value_among_the_accepted_closes_the_gate(layers: Warehouse) -> None:
+    run(
+        layers,
+        "admin",
+        """
+        insert into quality.rule (rule_id, engine, level, severity, title_uk, title_en, remedy_uk, remedy_en, owner)
+        values ('T', 'sql', 'cell', 'error', 'т', 't', 'з', 'm', 'intake');
+        insert into quality.finding (
+            finding_id, rule_id, severity, dataset, submission_id, municipality_code, time_period, indicator_code, sex,
+            message_uk, message_en, remedy_uk, remedy_en
+        )
+        values ('f', 'T', 'error', 'submissions', 's', 'H1', '2024', 'POP.001', 'T', 'т', 't', 'з', 'm');
+        insert into indicators.int_observation__accepted (
+            collection_code, municipality_code, time_period, indicator_code, sex, obs_value, obs_status, submission_id
+        )
+        values ('ASMS', 'H1', '2024', 'POP.001', 'T', null, 'M_Q', 's'), ('ASMS', 'H1', '2024', 'POP.002', 'T', 5, 'A', 's')
+        """,
+    )
+    assert failed(layers, "indicators")[0].passed
+    run(layers, "admin", "update indicators.int_observation__accepted set obs_value = 7, obs_status = 'A'")
+    result, ids = failed(layers, "indicators")
+    assert not result.passed and ids == {"GX_INT_ACCEPTED_NO_REJECTED_VALUE"}
+    for harmless in ("severity = 'warning'", "severity = 'error', is_open = false"):
+        run(layers, "admin", f"update quality.finding set {harmless}")
+        assert failed(layers, "indicators")[0].passed, harmless
+
+
 def test_fact_lost_on_the_way_to_the_mart_closes_the_gate(layers: Warehouse) -> None:
     test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_value(layers)
     run(layers, "loader", "update catalogue.indicator set conf_status = 'free'")

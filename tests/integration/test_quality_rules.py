@@ -376,3 +376,62 @@ def test_verdicts_are_counted_per_rule_and_build(layers: Warehouse) -> None:
         ("YEAR_JUMP", "no_data", 1),
         ("YEAR_JUMP", "pass", 1),
     ]
+
+
+def trial(warehouse: Warehouse, answers: dict[tuple[str, str], float], *, path: str, batch: int) -> str:
+    """Send a trial for 2024 and stage its cells, by (indicator, sex)."""
+    sent = send(warehouse, path, batch=batch)
+    with warehouse.connect("admin") as connection:
+        connection.execute("update raw.delivery set is_test = true where delivery_id = %s", (sent,))
+        for row, ((code, sex), value) in enumerate(answers.items(), 5):
+            connection.execute(
+                "insert into staging.stg_submissions__cell (submission_id, sheet, cell, collection_code, municipality_code,"
+                " time_period, indicator_code, sex, obs_value, obs_status, load_id, batch_no, received_no, is_test)"
+                " values (%s, 'POP', %s, 'ASMS', %s, '2024', %s, %s, %s, 'A', %s, %s, 1, true)",
+                (sent, f"D{row}", OURS, code, sex, value, f"load {sent}", batch),
+            )
+    return sent
+
+
+def stops(warehouse: Warehouse) -> bool:
+    """Whether the gate closes because of a fatal finding."""
+    run_gate(warehouse, "staging", 1)
+    with warehouse.connect("gate") as connection:
+        query = "select success from quality.gate_result where check_id = 'GX_STG_NO_FATAL_FINDING'"
+        return connection.execute(query).fetchall() == [(False,)]
+
+
+def test_a_trial_is_asked_everything_and_counts_nowhere(layers: Warehouse) -> None:
+    """Cross-field rules, limits, last year and the register; the newest trial answers, and no gate closes over it."""
+    answer(layers, "POP.001", ("2023", 40000.0))
+    apply_rules(layers, 1, True)
+    counted = "select rule_id, verdict, target_count from quality.rule_verdict_count order by 1, 2"
+    with layers.connect("transformer") as connection:
+        connection.execute("insert into staging.stg_population__municipality values (%s, '2022', 41000)", (OURS,))
+        before = connection.execute(counted).fetchall()
+    trial(
+        layers, {("POP.001", "T"): 41.0, ("WAT.001", "T"): 12.0, ("WAT.002", "T"): 11.0}, path="_test/a.xlsx", batch=2
+    )
+    newer = trial(layers, {("WAT.002", "T"): 13.5, ("WAT.010", "T"): -1.0}, path="_test/b.xlsx", batch=3)
+    apply_rules(layers, 1, True)
+    expected = [
+        ("CELL_NEGATIVE", "_test/b.xlsx", "D6", "-1", None),
+        ("CHK.POP.001.REGISTER", "_test/a.xlsx", "D5", "41", "32800 … 49200"),
+        ("CHK.POP.001.SCALE", "_test/a.xlsx", "D5", "41", "4100 … 410000"),
+        ("CHK.WAT.002.1", "_test/b.xlsx", "D5", "13.5", "≤ 12"),
+        ("YEAR_UNIT_SLIP", "_test/a.xlsx", "D5", "41", "≈ 40000"),
+    ]
+    told = findings(layers, "rule_id, file_name, cell, value_found, value_expected")
+    assert told == expected
+    with layers.connect("gate") as connection:
+        assert connection.execute(counted).fetchall() == before
+    assert not stops(layers)
+    # in earnest the same fatal finding closes the gate
+    with layers.connect("admin") as connection:
+        connection.execute("update raw.delivery set is_test = false")
+    assert stops(layers)
+    # the trial is taken back: what was found in it is closed
+    with layers.connect("transformer") as connection:
+        connection.execute("delete from staging.stg_submissions__cell where submission_id = %s", (newer,))
+    apply_rules(layers, 1, True)
+    assert findings(layers, "rule_id, is_open")[3] == ("CHK.WAT.002.1", False)

@@ -71,6 +71,9 @@ def _unknown_and_repeated(catalogue: Catalogue) -> Iterator[str]:
     for rule in catalogue.rules:
         if rule.engine != "sql" and rule.indicator_code:
             yield f"rule {rule.rule_id}: only a rule of engine sql is asked about an indicator"
+        if rule.level == "peers" and rule.severity not in ("warning", "info"):
+            # it is asked after values were accepted, and being unlike others is no error
+            yield f"rule {rule.rule_id}: a rule against peers is a warning or an info"
 
 
 def _version_problems(catalogue: Catalogue) -> Iterator[str]:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError, Collection, Deadline, Domain, Rule
+from asms.catalogue.peers import peer_rules
 from asms.catalogue.returns import card_rules
 
 _Entry = TypeVar("_Entry", bound=BaseModel)
@@ -75,7 +76,7 @@ def _load(data: Traversable) -> Catalogue:
         deadlines=deadlines,
         superseded=tuple(card for card in cards if newest[card.indicator_code] is not card),
     )
-    return replace(found, rules=(*rules, *card_rules(found.versions)))
+    return replace(found, rules=(*rules, *card_rules(found.versions), *peer_rules(found.versions)))
 
 
 def _files(folder: Traversable, suffix: str) -> list[Traversable]:

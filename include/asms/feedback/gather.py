@@ -60,7 +60,7 @@ order by hashed.group_key
 """
 
 # A delivery counts as its latest reading says. A return stands as long as it is the last to hold some cell; files of one batch
-# have no order, so both hold theirs.
+# have no order, so both hold theirs. A trial takes nothing from what was sent in earnest, nor that from a trial.
 _CELLS = """
 with
 
@@ -73,7 +73,8 @@ touched as (
 
 readings as (
     select distinct on (reading.delivery_id)
-        reading.delivery_id, reading.submission_id, delivery.batch_no, delivery.received_no, delivery.path
+        reading.delivery_id, reading.submission_id, delivery.batch_no, delivery.received_no, delivery.path,
+        delivery.is_test
     from touched
     inner join raw.submission_delivery as reading on touched.delivery_id = reading.delivery_id
     inner join raw.delivery on reading.delivery_id = delivery.delivery_id
@@ -86,6 +87,7 @@ returns as (
         concat_ws('|', submission.collection_code, submission.municipality_code, submission.time_period) as group_key,
         submission.submission_id, submission.form_code, submission.sha256,
         max(readings.batch_no) as batch_no,
+        bool_and(readings.is_test) as is_trial,
         (array_agg(readings.path order by readings.received_no desc))[1] as file_name
     from readings
     inner join raw.submission on readings.submission_id = submission.submission_id
@@ -95,21 +97,21 @@ returns as (
 ranked as (
     select
         returns.group_key, returns.submission_id, returns.form_code, returns.sha256, returns.batch_no, returns.file_name,
-        cell.sheet, cell.cell, cell.indicator_code, cell.sex, cell.value_text, cell.value_type, cell.reason_text,
+        returns.is_trial, cell.sheet, cell.cell, cell.indicator_code, cell.sex, cell.value_text, cell.value_type, cell.reason_text,
         cell.remark_text,
         rank() over (
-            partition by returns.group_key, cell.indicator_code, cell.sex order by returns.batch_no desc
+            partition by returns.group_key, returns.is_trial, cell.indicator_code, cell.sex order by returns.batch_no desc
         ) = 1 as is_counted
     from returns
     inner join raw.submission_cell as cell on returns.submission_id = cell.submission_id
     where returns.group_key = any(%(groups)s)
 )
 
-select group_key, submission_id, form_code, sha256, batch_no, file_name, array_agg(
+select group_key, submission_id, form_code, sha256, batch_no, file_name, is_trial, array_agg(
     array[sheet, cell, indicator_code, sex, value_text, value_type, reason_text, remark_text, is_counted::text]
 ) as cells
 from ranked
-group by group_key, submission_id, form_code, sha256, batch_no, file_name
+group by group_key, submission_id, form_code, sha256, batch_no, file_name, is_trial
 having bool_or(is_counted)
 order by group_key, batch_no, file_name
 """
@@ -121,7 +123,8 @@ select
         when finding.municipality_code is null then 'file|' || finding.delivery_id
         else concat_ws('|', finding.collection_code, finding.municipality_code, finding.time_period)
     end as group_key,
-    finding.submission_id, finding.finding_id, finding.rule_id, finding.severity, finding.file_name, finding.sheet,
+    finding.submission_id, coalesce(sent.is_trial, false) as is_trial,
+    finding.finding_id, finding.rule_id, finding.severity, finding.file_name, finding.sheet,
     finding.cell, finding.indicator_code, finding.sex, finding.value_found, finding.value_expected,
     case when rule.engine = 'reader' then finding.message_uk else rule.title_uk end as message_uk,
     case when rule.engine = 'reader' then finding.message_en else rule.title_en end as message_en,
@@ -130,6 +133,12 @@ select
 from quality.finding
 inner join quality.rule on finding.rule_id = rule.rule_id
 left join catalogue.indicator on finding.indicator_code = indicator.indicator_code
+left join lateral (
+    select bool_and(delivery.is_test) as is_trial
+    from raw.submission_delivery
+    inner join raw.delivery on submission_delivery.delivery_id = delivery.delivery_id
+    where submission_delivery.submission_id = finding.submission_id
+) as sent on true
 left join lateral (
     select explanation.text, explanation.status
     from quality.explanation
@@ -178,6 +187,7 @@ class _Sent:
     sha256: str
     batch_no: int
     file_name: str
+    is_trial: bool
     cells: list[list[str | None]]
 
 
@@ -218,7 +228,8 @@ def _report_on_group(
     counted = {submission_id: _by_question(held) for submission_id, held in cells.items()}
     items: defaultdict[str, list[Item]] = defaultdict(list)
     for row in rows:
-        for submission_id, place in _places(row, sent, counted):
+        alike = [one for one in sent if one.is_trial == row["is_trial"]]
+        for submission_id, place in _places(row, alike, counted):
             file_name = next(one.file_name for one in sent if one.submission_id == submission_id)
             item = _item(row, file_name)
             items[submission_id].append(replace(item, sheet=place.sheet, cell=place.cell) if place else item)
@@ -265,7 +276,7 @@ def _by_question(cells: Iterable[SentCell]) -> dict[tuple[str, str], list[SentCe
 
 
 def _item(row: Mapping[str, Any], file_name: str) -> Item:
-    values = {key: value for key, value in row.items() if key != "submission_id"}
+    values = {key: value for key, value in row.items() if key not in ("submission_id", "is_trial")}
     return Item(**{**values, "file_name": file_name if row["indicator_code"] else row["file_name"] or file_name})
 
 

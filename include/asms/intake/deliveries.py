@@ -48,6 +48,7 @@ class _Delivery:
     sha256: str
     size_bytes: int
     is_sample: bool
+    is_test: bool
     twin_path: str | None
     """Path of an earlier file of the same scan with the same bytes."""
 
@@ -302,9 +303,9 @@ def _find_problems(delivery: _Delivery, load_id: str, submission_id: str, ready:
 def _book_explanations(
     connection: psycopg.Connection, delivery: _Delivery, load_id: str, ready: _Ready
 ) -> list[Finding]:
-    """Store what a feedback workbook brought back; it is no return, so nothing of it enters raw."""
+    """Store what a feedback workbook brought back; it is no return, so nothing of it enters raw. A trial is only checked."""
     new_count, problems = store_explanations(
-        connection, delivery.delivery_id, ready.municipality_code, ready.explanations
+        connection, delivery.delivery_id, ready.municipality_code, ready.explanations, is_trial=delivery.is_test
     )
     place = {
         "collection_code": ready.form.collection_code,
@@ -436,6 +437,7 @@ returning submission_id
 _DELIVERIES = """
 select
     delivery.delivery_id, delivery.path, delivery.sha256, delivery.size_bytes, delivery.is_sample,
+    delivery.is_test,
     (
         select min(twin.path)
         from raw.delivery as twin

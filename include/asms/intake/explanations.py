@@ -45,11 +45,17 @@ class OfferedExplanation:
 
 
 def store_explanations(
-    connection: psycopg.Connection, delivery_id: str, municipality_code: str, offered: Sequence[OfferedExplanation]
+    connection: psycopg.Connection,
+    delivery_id: str,
+    municipality_code: str,
+    offered: Sequence[OfferedExplanation],
+    *,
+    is_trial: bool = False,
 ) -> tuple[int, list[ProblemError]]:
     """Store in the caller's transaction what may be explained; return how many are new, and why others were not taken.
 
-    The same text on the same rule, place and value is one explanation, however often it comes.
+    The same text on the same rule, place and value is one explanation, however often it comes. Of a trial nothing is stored,
+    and the same is told.
     """
     rows = connection.execute(_FINDINGS, ([row.finding_id for row in offered],)).fetchall()
     found = {row[0]: row[1:] for row in rows}
@@ -62,7 +68,7 @@ def store_explanations(
             problems.append(_not_a_warning(row))
         elif len(row.text) > LONGEST_EXPLANATION:
             problems.append(_too_long(row))
-        else:
+        elif not is_trial:
             parts = (*finding[2:], municipality_code, row.text)
             digest = hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()
             values = {"explanation_id": digest[:16], "text": row.text.replace("\x00", ""), "delivery_id": delivery_id}

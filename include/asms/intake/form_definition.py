@@ -155,6 +155,8 @@ class Table(_Model):
     values: tuple[ValueColumn, ...] = Field(min_length=1)
     sex: SexColumn | None = None
     """Given in a long layout; ``values`` is then one column."""
+    last_year: tuple[ValueColumn, ...] = ()
+    """Columns that show the values of the year before beside; what is offline is held against them, nothing is loaded."""
     reason: Column | None = None
     remark: Column | None = None
     nil_return: NilReturn | None = None

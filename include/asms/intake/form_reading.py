@@ -136,6 +136,29 @@ def read_return(
     return Return(scan.form, municipality_code, text, scan.time_period, cells, scan.problems, scan.explanations)
 
 
+def read_last_year(data: bytes, path: str, forms: Sequence[Form]) -> tuple[MappedCell, ...]:
+    """What the file ``data`` shows of the year before, beside its own answers: none where the form has no such columns.
+
+    A text stands for the reason why there was no value, and is given as one. Raises ProblemError as ``read_return`` does for a
+    file that is none of the forms.
+    """
+    book = open_book(data)
+    form = recognise(book, path, forms)
+    beside = [
+        table.model_copy(update={"values": table.last_year, "reason": None, "remark": None, "nil_return": None})
+        for table in form.tables
+        if table.last_year
+    ]
+    rows, _ = _read_tables(book, form.model_copy(update={"tables": tuple(beside)}))
+    return tuple(
+        cell
+        if cell.value_type == "number"
+        else cell._replace(value_text=None, value_type="empty", reason_text=cell.value_text)
+        for cell in map(MappedCell._make, rows)
+        if cell.value_text is not None
+    )
+
+
 def scan_return(
     data: bytes, path: str, forms: Sequence[Form], asked: identity.Asked | None = None, *, is_guarded: bool = False
 ) -> Scan:

@@ -7,6 +7,9 @@ these statements, and so does ``asms check`` on one workbook (DuckDB, by way of 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+MARK = "__verdicts__"
+"""Stands in the one statement that ``put_checks`` fills in."""
+
 
 @dataclass(frozen=True)
 class CompiledCheck:
@@ -46,15 +49,21 @@ _NEXT_REDONE = """
 )
 """
 
-# A cell counts when its return holds the answer in force. Where two lines of a return give one code different values, both
-# are told. A value may be as long as a cell of Excel, so it is cut.
-_FIND_TYPING = """
+# A value may be as long as a cell of Excel, so it is cut.
+_TYPED_CELLS = """
 insert into found_now
 select
     typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
     typed.time_period, typed.indicator_code, typed.sex, submission.file_name, typed.sheet, typed.cell,
     left(typed.value_text, 500), null
 from staging.stg_submissions__cell as typed
+inner join raw.submission as submission on typed.submission_id = submission.submission_id
+"""
+
+# A cell counts when its return holds the answer in force. Where two lines of a return give one code different values, both
+# are told.
+_FIND_TYPING = f"""
+{_TYPED_CELLS}
 inner join staging.stg_submissions__latest_cell as in_force
     on
         in_force.submission_id = typed.submission_id
@@ -63,23 +72,16 @@ inner join staging.stg_submissions__latest_cell as in_force
         and in_force.time_period = typed.time_period
         and in_force.indicator_code = typed.indicator_code
         and in_force.sex = typed.sex
-inner join raw.submission as submission on typed.submission_id = submission.submission_id
 where
     typed.broken_rule_id is not null
     and in_force.status_reason is distinct from 'conflict'
-    and {in_force}
+    and {{in_force}}
 """
 
 # A trial is never the answer in force, and its cells are told all the same.
-_FIND_TRIALS = """
-insert into found_now
-select
-    typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
-    typed.time_period, typed.indicator_code, typed.sex, submission.file_name, typed.sheet, typed.cell,
-    left(typed.value_text, 500), null
-from staging.stg_submissions__cell as typed
-inner join raw.submission as submission on typed.submission_id = submission.submission_id
-where typed.is_test and typed.broken_rule_id is not null and {typed}
+_FIND_TRIALS = f"""
+{_TYPED_CELLS}
+where typed.is_test and typed.broken_rule_id is not null and {{typed}}
 """
 
 # All files of the newest batch that answer the cell are named, with what each says.
@@ -219,19 +221,19 @@ from (
 """
 
 # A value is told as people write it, without zeros at its end.
-_AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
+AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
 
 _CELL_RULES = {
     "CELL_NOT_WHOLE": ("whole_verdict", "null"),
     "CELL_NEGATIVE": ("sign_verdict", "null"),
     "CELL_OUT_OF_BOUNDS": (
         "bounds_verdict",
-        f"coalesce({_AS_TEXT.format('low')}, '') || ' … ' || coalesce({_AS_TEXT.format('high')}, '')",
+        f"coalesce({AS_TEXT.format('low')}, '') || ' … ' || coalesce({AS_TEXT.format('high')}, '')",
     ),
-    "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {_AS_TEXT.format('year_before')}"),
+    "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {AS_TEXT.format('year_before')}"),
     "YEAR_JUMP": (
         "year_verdict",
-        f"{_AS_TEXT.format('(year_before - year_room)')} || ' … ' || {_AS_TEXT.format('(year_before + year_room)')}",
+        f"{AS_TEXT.format('(year_before - year_room)')} || ' … ' || {AS_TEXT.format('(year_before + year_room)')}",
     ),
 }
 """By rule id: its column in ``judged``, and what was expected."""
@@ -359,19 +361,27 @@ def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = Fals
     if not is_alone:
         yield _scoped(_FIND_TRIALS, "typed", is_full=is_full)
         yield _scoped(_FIND_CONFLICTS, "in_force", is_full=is_full)
+    yield from ask_statements(has_checks=has_checks, is_full=is_full)
+
+
+def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) -> Iterator[str]:
+    """Of ``finding_statements`` those that ask values: single cells, domains, and the compiled checks."""
     earlier = "true" if is_full else _NEXT_REDONE
     yield _JUDGE_CELLS.format(cell=redone("cell", is_full=is_full), earlier=earlier)
     for rule_id, (verdict, expected) in _CELL_RULES.items():
-        found = _AS_TEXT.format("obs_value")
+        found = AS_TEXT.format("obs_value")
         yield _FIND_CELLS.format(rule_id=rule_id, verdict=verdict, found=found, expected=expected)
-        yield _COUNT_CELLS.format(rule_id=rule_id, verdict=verdict)
+        if is_counted:
+            yield _COUNT_CELLS.format(rule_id=rule_id, verdict=verdict)
     yield _DOMAIN_ANSWERS
     yield _FIND_EMPTY_DOMAINS
-    yield _COUNT_DOMAINS
+    if is_counted:
+        yield _COUNT_DOMAINS
     if has_checks:
         yield _scoped(_ASK_CHECKS, "stored", is_full=is_full)
         yield _FIND_BROKEN
-        yield _COUNT_CHECKS
+        if is_counted:
+            yield _COUNT_CHECKS
 
 
 def redone(alias: str, *, is_full: bool) -> str:
@@ -386,7 +396,7 @@ def put_checks(statement: str, checks: Sequence[CompiledCheck]) -> str:
         f"case when ({check.check_sql}) is false then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
         for check in checks
     )
-    return statement.replace("__verdicts__", f"array[{verdicts}]").replace("__told__", f"array[{told}]")
+    return statement.replace(MARK, f"array[{verdicts}]").replace("__told__", f"array[{told}]")
 
 
 def _verdict(check: CompiledCheck) -> str:

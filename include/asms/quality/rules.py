@@ -1,5 +1,7 @@
 """Rules on returns: ask them of the answers in force, open what they find, close what holds no longer.
 
+Rules against peers are asked later, of the indicators (``asms.quality.peers``); the findings of both are opened here.
+
 All set-based. Three sources of findings: what typing a cell broke (``stg_submissions__cell.broken_rule_id``), files of one batch
 that contradict each other, and the limits and compiled rules of the catalogue (``rule_sql``). The readers' own findings are
 written while files are read; here they are only closed.
@@ -12,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from asms.quality.rule_sql import NAMED_RULES, CompiledCheck, finding_statements, put_checks, redone
+from asms.quality.trial_sql import trial_statements
 from asms.warehouse.connection import Warehouse
 
 logger = logging.getLogger(__name__)
@@ -19,6 +22,12 @@ logger = logging.getLogger(__name__)
 SEVERITIES = ("fatal", "error", "warning", "info")
 
 _CHECKS = "select check_sql, found_sql, expected_sql, slots from catalogue.compiled_rule order by rule_no"
+
+_FORGET_VERDICTS = """
+delete from quality.rule_verdict_count using quality.rule
+where rule_verdict_count.rule_id = rule.rule_id and build_id = %s and rule.level {level_is}
+"""
+_ANY_TRIAL = "select 1 from raw.delivery where is_test limit 1"
 
 _STORE_VERDICTS = """
 insert into quality.rule_verdict_count (build_id, rule_id, verdict, target_count)
@@ -115,8 +124,9 @@ from quality.rule
 where
     finding.rule_id = rule.rule_id
     and rule.engine = 'sql'
+    and rule.level {level_is}
     and finding.is_open
-    and {redone}
+    and {asked}
     and not exists (select 1 from fingerprinted where fingerprinted.finding_id = finding.finding_id)
 """
 
@@ -170,21 +180,40 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         # last year's answers of the whole country are hashed in memory; the setting ends with the connection
         connection.execute("set work_mem = '192MB'")
         checks = [CompiledCheck(*row) for row in connection.execute(_CHECKS)]
-        for statement in finding_statements(has_checks=bool(checks), is_full=is_full):
+        has_checks = bool(checks)
+        for statement in finding_statements(has_checks=has_checks, is_full=is_full):
             connection.execute(put_checks(statement, checks).encode())
+        if connection.execute(_ANY_TRIAL).fetchone():
+            for statement in trial_statements(has_checks=has_checks, is_full=is_full):
+                connection.execute(put_checks(statement, checks).encode())
         _check_rules_known(connection)
-        connection.execute(_FINGERPRINTED, (NAMED_RULES,))
-        connection.execute(_decided(_SILENCE, "fingerprinted"))
-        connection.execute(_decided(_SOFTEN, "fingerprinted"))
-        opened = connection.execute(_OPEN, (warehouse.is_sample,)).rowcount
-        closed = connection.execute(_CLOSE.format(redone=redone("finding", is_full=is_full)).encode()).rowcount
+        asked = redone("finding", is_full=is_full)
+        opened, closed = open_findings(
+            connection, build_id, asked, level_is="!= 'peers'", is_sample=warehouse.is_sample
+        )
         closed += connection.execute(_CLOSE_READERS).rowcount
         closed += connection.execute(_decided(_SILENCE_READERS, "finding")).rowcount
-        connection.execute("delete from quality.rule_verdict_count where build_id = %s", (build_id,))
-        connection.execute(_STORE_VERDICTS, (build_id,))
         counted: dict[str, int] = dict(connection.execute(_COUNT).fetchall())
     logger.info("build %d: %d findings opened or renewed, %d closed", build_id, opened, closed)
     return {severity: counted.get(severity, 0) for severity in SEVERITIES}
+
+
+def open_findings(
+    connection: psycopg.Connection, build_id: int, asked: str, *, level_is: LiteralString, is_sample: bool
+) -> tuple[int, int]:
+    """Open what stands in ``found_now``, close what stands there no more, store the counts of ``verdict_now``.
+
+    This concerns the rules whose level ``level_is`` and the findings that the condition ``asked`` holds of; the counts replace
+    those of an earlier try of the build. Returns how many findings were opened or renewed, and closed.
+    """
+    connection.execute(_FINGERPRINTED, (NAMED_RULES,))
+    connection.execute(_decided(_SILENCE, "fingerprinted"))
+    connection.execute(_decided(_SOFTEN, "fingerprinted"))
+    opened = connection.execute(_OPEN, (is_sample,)).rowcount
+    closed = connection.execute(_CLOSE.format(level_is=level_is, asked=asked).encode()).rowcount
+    connection.execute(sql.SQL(_FORGET_VERDICTS).format(level_is=sql.SQL(level_is)), (build_id,))
+    connection.execute(_STORE_VERDICTS, (build_id,))
+    return opened, closed
 
 
 def _decided(statement: LiteralString, alias: str) -> sql.Composed:

@@ -1,0 +1,166 @@
+"""The rules against peers: the figures of a body beside those of its peer group, by the robust z.
+
+Asked after the indicators are computed, of accepted and derived values alike, and of whole groups: where one body changed, the
+median of its group did, and with it the verdict on each of its members. Groups that no body changed of are left alone.
+"""
+
+import logging
+
+from asms.quality.rule_sql import AS_TEXT, CREATE_FOUND, CREATE_VERDICTS
+from asms.quality.rules import open_findings
+from asms.warehouse.connection import Warehouse
+
+logger = logging.getLogger(__name__)
+
+# The groups and years to ask about: those that the build redoes, as the peer statistics in the marts do, or all.
+_TOUCHED = """
+create temporary table touched as
+select member.municipality_code, member.peer_group_code, member.peer_group_kind, asked.time_period
+from ({groups}) as asked
+inner join indicators.int_peer_group__membership as member on asked.peer_group_code = member.peer_group_code
+"""
+_CHANGED_GROUPS = "select peer_group_code, time_period from indicators.int_peer_group__changed"
+_ALL_GROUPS = """
+select known.peer_group_code, sent.time_period
+from (select distinct peer_group_code from indicators.int_peer_group__membership) as known
+cross join (select distinct time_period from staging.stg_submissions__return) as sent
+"""
+
+_COMPARED = """
+create temporary table compared as
+select
+    peer_limit.rule_id, touched.peer_group_code, answer.collection_code, answer.municipality_code, answer.time_period,
+    answer.indicator_code, answer.obs_value, answer.obs_status
+from touched
+inner join catalogue.peer_limit as peer_limit on touched.peer_group_kind = peer_limit.peer_group_kind
+inner join quality.rule as rule on peer_limit.rule_id = rule.rule_id and rule.is_active
+inner join (
+    select collection_code, municipality_code, time_period, indicator_code, sex, obs_value, obs_status
+    from indicators.int_indicator__derived
+    union all
+    select collection_code, municipality_code, time_period, indicator_code, sex, obs_value, obs_status
+    from indicators.int_observation__accepted
+) as answer
+    on
+        touched.municipality_code = answer.municipality_code
+        and touched.time_period = answer.time_period
+        and peer_limit.indicator_code = answer.indicator_code
+        and answer.sex = 'T'
+where
+    coalesce(left(touched.time_period, 4)::integer >= rule.valid_from, true)
+    and coalesce(left(touched.time_period, 4)::integer <= rule.valid_to, true)
+"""
+
+# `n` counts the body itself: of ten, nine are its peers.
+_SPREAD = """
+create temporary table spread as
+select
+    medians.rule_id, medians.peer_group_code, medians.time_period, medians.n, medians.median,
+    greatest(
+        1.4826 * percentile_cont(0.5) within group (order by abs(compared.obs_value - medians.median)),
+        min(peer_limit.least_spread) * abs(medians.median)
+    ) as spread
+from (
+    select
+        rule_id, peer_group_code, time_period, count(*) as n,
+        percentile_cont(0.5) within group (order by obs_value) as median
+    from compared
+    where obs_value is not null
+    group by rule_id, peer_group_code, time_period
+) as medians
+inner join compared
+    on
+        medians.rule_id = compared.rule_id
+        and medians.peer_group_code = compared.peer_group_code
+        and medians.time_period = compared.time_period
+        and compared.obs_value is not null
+inner join catalogue.peer_limit as peer_limit on medians.rule_id = peer_limit.rule_id
+group by medians.rule_id, medians.peer_group_code, medians.time_period, medians.n, medians.median
+"""
+
+_JUDGE = """
+create temporary table judged_by_peers as
+select
+    compared.*, spread.median,
+    case
+        when compared.obs_value is null
+            then case
+                when compared.obs_status in ('M_NA', 'M_Z') then 'not_applicable'
+                when compared.obs_status = 'M_ND' then 'not_due'
+                else 'no_data'
+            end
+        when spread.n < peer_limit.least_count then 'no_data'
+        when spread.spread = 0 then 'not_applicable'
+        when abs(compared.obs_value - spread.median) <= peer_limit.z_limit * spread.spread then 'pass'
+        else 'fail'
+    end as verdict
+from compared
+inner join catalogue.peer_limit as peer_limit on compared.rule_id = peer_limit.rule_id
+left join spread
+    on
+        compared.rule_id = spread.rule_id
+        and compared.peer_group_code = spread.peer_group_code
+        and compared.time_period = spread.time_period
+"""
+
+# The median is told to two digits: it moves a little with every return of the group, and each change would be news to all whom
+# the rule told.
+_FIND = f"""
+insert into found_now
+select
+    judged.rule_id, target.load_id, target.submission_id, judged.collection_code, judged.municipality_code,
+    judged.time_period, peer_limit.target_code, peer_limit.target_sex, submission.file_name, target.sheet, target.cell,
+    {AS_TEXT.format("round(judged.obs_value::numeric, indicator.decimals)")},
+    '≈ ' || case
+        when judged.median = 0 then '0'
+        else {AS_TEXT.format("round(judged.median::numeric, 1 - floor(log(abs(judged.median)))::integer)")}
+    end
+from judged_by_peers as judged
+inner join catalogue.peer_limit as peer_limit on judged.rule_id = peer_limit.rule_id
+inner join catalogue.indicator as indicator on judged.indicator_code = indicator.indicator_code
+left join indicators.int_observation__accepted as target
+    on
+        judged.collection_code = target.collection_code
+        and judged.municipality_code = target.municipality_code
+        and judged.time_period = target.time_period
+        and peer_limit.target_code = target.indicator_code
+        and peer_limit.target_sex = target.sex
+left join raw.submission as submission on target.submission_id = submission.submission_id
+where judged.verdict = 'fail'
+"""  # noqa: S608 - all parts are constants
+
+_COUNT = "insert into verdict_now select rule_id, verdict, count(*) from judged_by_peers group by rule_id, verdict"
+
+_WAS_ASKED = "(finding.municipality_code, finding.time_period) in (select municipality_code, time_period from touched)"
+
+
+def apply_peer_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str, int]:
+    """Bring the findings against peers up to the indicators of this build; role ``gate``, one transaction.
+
+    Asks about the groups and years that the build redoes, or all when ``is_full``. Warnings alone come of it, so what was
+    accepted before stands. Running it twice changes nothing.
+
+    Returns how often each verdict was given.
+    """
+    steps = (
+        CREATE_FOUND,
+        CREATE_VERDICTS,
+        _TOUCHED.format(groups=_ALL_GROUPS if is_full else _CHANGED_GROUPS),
+        "analyze touched",
+        _COMPARED,
+        "analyze compared",
+        _SPREAD,
+        _JUDGE,
+        _FIND,
+        _COUNT,
+    )
+    with warehouse.connect("gate") as connection:
+        connection.execute("set work_mem = '192MB'")
+        for statement in steps:
+            connection.execute(statement.encode())
+        asked = "true" if is_full else _WAS_ASKED
+        opened, closed = open_findings(connection, build_id, asked, level_is="= 'peers'", is_sample=warehouse.is_sample)
+        counted = connection.execute("select verdict, sum(target_count)::bigint from verdict_now group by verdict")
+        verdicts: dict[str, int] = dict(counted.fetchall())
+    logger.info("build %d: against peers %d findings opened or renewed, %d closed", build_id, opened, closed)
+    return verdicts

@@ -129,6 +129,9 @@ class SexColumn(Column):
     }
     """How each is written (letter case aside)."""
 
+    def __hash__(self) -> int:
+        return hash((self.column, self.titles, tuple(self.words.items())))
+
 
 class NilReturn(_Model):
     """A choice above the header by which a whole sheet says that there is nothing to report.

@@ -7,12 +7,14 @@ and a checksum over all of these. The writer and the reader share this module, s
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-
-import psycopg
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from asms.intake.book import Sheet
 from asms.intake.problem import ProblemError
+
+if TYPE_CHECKING:
+    import psycopg
 
 CHECKSUM = "checksum"
 VERSION = "form_version"
@@ -23,13 +25,10 @@ _NAMED = 10
 """Codes that a message lists before it counts the rest."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """A line of a sheet as read: the code and the address of its total."""
-
-    sheet: str
-    code: str
-    cell: str
+Place = tuple[str, str]
+"""A line of a sheet: its code and the address of its total."""
+Places = Mapping[str, Sequence[Place]]
+"""Lines as read, by the name of their sheet."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _codes(asked: Asked, collection_code: str, year: int) -> frozenset[str]:
     )
 
 
-def read_asked(connection: psycopg.Connection) -> Asked | None:
+def read_asked(connection: "psycopg.Connection") -> Asked | None:
     """What the stored catalogue asks; None when no catalogue is stored."""
     version = connection.execute("select catalogue_version from catalogue.version").fetchone()
     if version is None:
@@ -65,8 +64,13 @@ def read_asked(connection: psycopg.Connection) -> Asked | None:
     return Asked(version[0], tuple(rows))
 
 
-def mark_sheet(places: Iterable[tuple[str, str]]) -> str:
-    """The mark of a sheet, from its (code, address) pairs: their number, a hash of the codes, a hash of both."""
+def mark_sheet(places: Iterable[Place]) -> str:
+    """The mark of a sheet, from its lines: their number, a hash of the codes, a hash of codes and addresses."""
+    return _mark(tuple(places))
+
+
+@lru_cache(maxsize=256)
+def _mark(places: tuple[Place, ...]) -> str:
     found = sorted(places)
     return f"{len(found)} {_hash(code for code, _ in found)} {_hash(f'{code} {cell}' for code, cell in found)}"
 
@@ -94,13 +98,10 @@ def read_identity(sheet: Sheet) -> dict[str, str]:
     return lines
 
 
-def check_structure(
-    lines: Mapping[str, str], places: Sequence[Place], sheet_names: Sequence[str]
-) -> Iterator[ProblemError]:
+def check_structure(lines: Mapping[str, str], places: Places, sheet_names: Sequence[str]) -> Iterator[ProblemError]:
     """Tell the sheets that are gone, whose codes differ from the template's, or whose codes stand elsewhere."""
     marks = _marks(lines)
-    by_sheet = _by_sheet(places)
-    for name, found in by_sheet.items():
+    for name, found in places.items():
         mark = mark_sheet(found)
         if mark in marks.values():
             continue
@@ -123,7 +124,7 @@ def check_structure(
                 value_found=str(len(found)),
             )
     for domain in marks:
-        if domain not in sheet_names and not any(_is_of(domain, found) for found in by_sheet.values()):
+        if domain not in sheet_names and not any(_is_of(domain, found) for found in places.values()):
             yield ProblemError(
                 "FORM_SHEET_MISSING",
                 f"Немає аркуша «{domain}», який був у шаблоні; у книзі є: {', '.join(sheet_names[:_NAMED])}",
@@ -133,7 +134,7 @@ def check_structure(
 
 
 def check_catalogue_version(
-    lines: Mapping[str, str], places: Sequence[Place], asked: Asked, collection_code: str, time_period: str
+    lines: Mapping[str, str], places: Places, asked: Asked, collection_code: str, time_period: str
 ) -> Iterator[ProblemError]:
     """Compare a template of another catalogue version with what the year asks now.
 
@@ -145,7 +146,7 @@ def check_catalogue_version(
         return
     expected = asked.codes(collection_code, int(time_period[:4]))
     own = {_codes_of(mark) for mark in _marks(lines).values()}
-    untouched = [found for found in _by_sheet(places).values() if _codes_of(mark_sheet(found)) in own]
+    untouched = [found for found in places.values() if _codes_of(mark_sheet(found)) in own]
     strange = sorted({code for found in untouched for code, _ in found} - expected)
     if strange:
         raise ProblemError(
@@ -156,10 +157,9 @@ def check_catalogue_version(
             f"{time_period} has no such indicators: {_list(strange)}",
             value_found=version,
         )
-    domains = {place.code.partition(".")[0] for place in places}
-    lacking = sorted(
-        {code for code in expected if code.partition(".")[0] in domains} - {place.code for place in places}
-    )
+    codes = {code for found in places.values() for code, _ in found}
+    domains = {code.partition(".")[0] for code in codes}
+    lacking = sorted({code for code in expected if code.partition(".")[0] in domains} - codes)
     if lacking:
         yield ProblemError(
             "TEMPLATE_OLDER_CATALOGUE",
@@ -178,13 +178,6 @@ def _marks(lines: Mapping[str, str]) -> dict[str, str]:
 def _codes_of(mark: str) -> str:
     """The part of a mark that does not depend on addresses."""
     return mark.rpartition(" ")[0]
-
-
-def _by_sheet(places: Iterable[Place]) -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = {}
-    for place in places:
-        found.setdefault(place.sheet, []).append((place.code, place.cell))
-    return found
 
 
 def _is_of(domain: str, found: Iterable[tuple[str, str]]) -> bool:

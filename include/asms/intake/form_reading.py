@@ -67,7 +67,8 @@ class Spot:
 class Scan:
     """What a file says by itself. ``rows`` are in the order of ``MappedCell``; ``problems`` are what could not be used.
 
-    ``refusal`` is why nothing of it can be used, whosever it is.
+    ``refusal`` is why nothing of it can be used, whosever it is. Of a feedback workbook, ``rows`` are the answers that it shows
+    and ``about_id`` is the return that it is on.
     """
 
     form: Form
@@ -77,6 +78,7 @@ class Scan:
     rows: tuple[Row, ...] = ()
     problems: tuple[ProblemError, ...] = ()
     explanations: tuple[OfferedExplanation, ...] = ()
+    about_id: str = ""
     refusal: ProblemError | None = None
 
 
@@ -104,7 +106,7 @@ def read_return(
     """
     scan = scan_return(data, path, forms, asked)
     municipality_code, text = settle(scan, resolve)
-    cells = tuple(map(MappedCell._make, scan.rows))
+    cells = () if scan.form.explanations else tuple(map(MappedCell._make, scan.rows))
     return Return(scan.form, municipality_code, text, scan.time_period, cells, scan.problems, scan.explanations)
 
 
@@ -126,10 +128,18 @@ def scan_return(
     try:
         scan = replace(scan, time_period=_find_period(book, path, form))
         if form.explanations:
-            return replace(scan, explanations=tuple(_read_explanations(book, form.explanations)))
+            return _scan_feedback(book, scan, form.explanations)
         return _scan_answers(book, scan, lines, asked)
     except ProblemError as refusal:
         return replace(scan, refusal=refusal)
+
+
+def _scan_feedback(book: Book, scan: Scan, wanted: Explanations) -> Scan:
+    """Add what was explained, and the answers that are shown beside. Raises ProblemError when the list was changed."""
+    explanations = tuple(_read_explanations(book, wanted))
+    about_id = _find_text(book, "", wanted.about).text
+    rows, _ = _read_tables(book, scan.form)  # a report on a form that is not ours, or on a file not read, has none
+    return replace(scan, explanations=explanations, about_id=about_id, rows=tuple(rows))
 
 
 def _scan_answers(book: Book, scan: Scan, lines: Mapping[str, str] | None, asked: identity.Asked | None) -> Scan:
@@ -137,6 +147,8 @@ def _scan_answers(book: Book, scan: Scan, lines: Mapping[str, str] | None, asked
     form = scan.form
     rows, problems = _read_tables(book, form)
     if problems and not rows:
+        if lines is not None and problems[0].rule_id == "FORM_SHEET_MISSING":
+            raise identity.tell_missing(identity.list_sheets(lines), book.sheet_names)
         raise problems[0]
     problems.extend(_find_unmapped(book, form, {row[0] for row in rows}))
     if lines is not None:
@@ -144,7 +156,8 @@ def _scan_answers(book: Book, scan: Scan, lines: Mapping[str, str] | None, asked
         for sheet, cell, code, _, sex, *_ in rows:
             if sex == "T":
                 places.setdefault(sheet, []).append((code, cell))
-        problems.extend(identity.check_structure(lines, places, book.sheet_names))
+        told = {problem.sheet for problem in problems}
+        problems.extend(identity.check_structure(lines, places, book.sheet_names, told))
         if asked is not None:
             problems.extend(
                 identity.check_catalogue_version(lines, places, asked, form.collection_code, scan.time_period)

@@ -5,7 +5,7 @@ and a checksum over all of these. The writer and the reader share this module, s
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -98,8 +98,13 @@ def read_identity(sheet: Sheet) -> dict[str, str]:
     return lines
 
 
-def check_structure(lines: Mapping[str, str], places: Places, sheet_names: Sequence[str]) -> Iterator[ProblemError]:
-    """Tell the sheets that are gone, whose codes differ from the template's, or whose codes stand elsewhere."""
+def check_structure(
+    lines: Mapping[str, str], places: Places, sheet_names: Sequence[str], told: Collection[str | None]
+) -> Iterator[ProblemError]:
+    """Tell the sheets that are gone, whose codes differ from the template's, or whose codes stand elsewhere.
+
+    Sheets that are ``told`` already, because they could not be read, are not told again.
+    """
     marks = _marks(lines)
     for name, found in places.items():
         mark = mark_sheet(found)
@@ -113,24 +118,42 @@ def check_structure(lines: Mapping[str, str], places: Places, sheet_names: Seque
                 sheet=name,
             )
         else:
-            expected = next((mark for domain, mark in marks.items() if _is_of(domain, found)), "0").split()[0]
-            yield ProblemError(
-                "TEMPLATE_CODES_CHANGED",
-                f"Коди показників на аркуші «{name}» не ті, що в шаблоні: прочитано рядків {len(found)}, "
-                f"у шаблоні {expected}",
-                f"The indicator codes on the sheet “{name}” are not the template's: {len(found)} lines read, "
-                f"{expected} in the template",
-                sheet=name,
-                value_found=str(len(found)),
-            )
-    for domain in marks:
-        if domain not in sheet_names and not any(_is_of(domain, found) for found in places.values()):
-            yield ProblemError(
-                "FORM_SHEET_MISSING",
-                f"Немає аркуша «{domain}», який був у шаблоні; у книзі є: {', '.join(sheet_names[:_NAMED])}",
-                f"The sheet “{domain}” of the template is gone; the workbook has: {', '.join(sheet_names[:_NAMED])}",
-                value_found=domain,
-            )
+            expected = next((mark for domain, mark in marks.items() if _is_of(domain, found)), "0")
+            yield _codes_changed(name, len(found), expected)
+    for domain, mark in marks.items():
+        if domain in told or any(_is_of(domain, found) for found in places.values()):
+            continue
+        if domain in sheet_names and domain not in places:
+            yield _codes_changed(domain, 0, mark)
+        else:
+            yield tell_missing([domain], sheet_names)
+
+
+def list_sheets(lines: Mapping[str, str]) -> list[str]:
+    """Names of the sheets that the template had."""
+    return list(_marks(lines))
+
+
+def tell_missing(domains: Sequence[str], sheet_names: Sequence[str]) -> ProblemError:
+    """Sheets of the template are gone."""
+    gone, there = _list(domains), _list(sheet_names)
+    return ProblemError(
+        "FORM_SHEET_MISSING",
+        f"Немає аркуша, який був у шаблоні: «{gone}»; у книзі є: {there}. Його питання лишилися без відповіді",
+        f"A sheet of the template is gone: “{gone}”; the workbook has: {there}. Its questions are not answered",
+        value_found=gone,
+    )
+
+
+def _codes_changed(name: str, found: int, mark: str) -> ProblemError:
+    expected = mark.split(maxsplit=1)[0]
+    return ProblemError(
+        "TEMPLATE_CODES_CHANGED",
+        f"Коди показників на аркуші «{name}» не ті, що в шаблоні: прочитано рядків {found}, у шаблоні {expected}",
+        f"The indicator codes on the sheet “{name}” are not the template's: {found} lines read, {expected} in the template",
+        sheet=name,
+        value_found=str(found),
+    )
 
 
 def check_catalogue_version(

@@ -45,6 +45,8 @@ def main() -> None:
 def _read(data: bytes, path: str, forms: tuple[Form, ...], asked: Asked | None, *, is_guarded: bool) -> Answer:
     try:
         scan = scan_return(data, path, forms, asked, is_guarded=is_guarded)
+        if scan.form.explanations:
+            return Scanned(scan, "", 0)  # its answers are compared with what was sent, not stored
         return Scanned(replace(scan, rows=()), format_rows(scan.rows), len(scan.rows))
     except ProblemError as problem:
         return problem

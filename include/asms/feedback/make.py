@@ -107,8 +107,8 @@ def make_feedback(
 ) -> MadeFeedback:
     """Make a report for each file whose findings changed since its last one, and put the mails about them into the outbox.
 
-    A file that never had a finding gets none. Of the reports on one return the files of the two newest are kept. ``after_files`` is called between the files of a report and its ledger (tests
-    kill the process there).
+    A file that never had a finding gets none. Of the reports on one return the files of the two newest are kept.
+    ``after_files`` is called between the files of a report and its ledger (tests kill the process there).
 
     Raises:
         FeedbackError: some report could not be made; what was made stands.

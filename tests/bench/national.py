@@ -16,7 +16,9 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from asms.catalogue import load_catalogue
-from asms.intake.template import TemplateAnswer, TemplateRow, write_template
+from asms.intake.identity import CHECKSUM, read_identity, seal
+from asms.intake.template import IDENTITY_SHEET, TemplateAnswer, TemplateRow, write_template
+from asms.intake.workbook import Workbook
 from asms.sources.katottg import _packaged_workbook, read_units
 
 SUBMITTED_COUNT, SPLIT_COUNT = 850, 134
@@ -100,7 +102,7 @@ def write_national_cycle(folder: Path, *, seed: int = 1, count: int = HROMADA_CO
         municipality_code=_CODE_MARK,
         municipality_name=_NAME_MARK,
         time_period=_YEAR_MARK,
-        catalogue_version="bench",
+        catalogue_version=load_catalogue().catalogue_version,
         answers={key: TemplateAnswer(_MARK + number) for number, key in enumerate(asked)},
     )
     pieces = [(str(folder), str(marked), hromadas[start : start + 50], seed) for start in range(0, len(hromadas), 50)]
@@ -117,23 +119,32 @@ def _split_parts(marked: str) -> list[tuple[str, list[bytes]]]:
         return [(name, _MARKED_CELL.split(archive.read(name))) for name in archive.namelist()]
 
 
+@cache
+def _hidden_lines(marked: str) -> dict[str, str]:
+    return read_identity(Workbook(Path(marked).read_bytes()).sheet(IDENTITY_SHEET))
+
+
 def _write_some(piece: tuple[str, str, Sequence[Hromada], int]) -> int:
     folder, marked, hromadas, seed = piece
-    return sum(_write_one(Path(folder), _split_parts(marked), hromada, seed) for hromada in hromadas)
+    return sum(_write_one(Path(folder), marked, hromada, seed) for hromada in hromadas)
 
 
-def _write_one(folder: Path, parts: Sequence[tuple[str, list[bytes]]], hromada: Hromada, seed: int) -> int:
+def _write_one(folder: Path, marked: str, hromada: Hromada, seed: int) -> int:
     chance = random.Random(f"{seed} {hromada.code}")  # noqa: S311 - figures for a measurement
     count = 0
+    lines = dict(_hidden_lines(marked))
+    checksum = lines.pop(CHECKSUM).encode()
+    own = {"municipality_code": hromada.code, "municipality_name": hromada.name, "time_period": YEAR}
+    own_checksum = seal({**lines, **own}, {})[CHECKSUM].encode()
     with zipfile.ZipFile(folder / f"{hromada.code}.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, split in parts:
+        for name, split in _split_parts(marked):
             out = [split[0]]
             for at in range(1, len(split), 4):
                 place = b'r="' + split[at] + b'"' + re.sub(rb' t="n"', b"", split[at + 1])
                 out += [_cell(place.decode(), chance).encode(), split[at + 3]]
                 count += 1
             xml = b"".join(out).replace(_CODE_MARK.encode(), hromada.code.encode())
-            xml = xml.replace(_NAME_MARK.encode(), escape(hromada.name).encode())
+            xml = xml.replace(_NAME_MARK.encode(), escape(hromada.name).encode()).replace(checksum, own_checksum)
             archive.writestr(
                 zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)),
                 xml.replace(f">{_YEAR_MARK}<".encode(), f">{YEAR}<".encode()),

@@ -422,6 +422,51 @@ def test_what_cannot_be_explained_is_told(house: House, rule: str, text: str, to
     assert house.rows("select file_name from quality.finding where rule_id = '" + told + "'") == [("відповідь.xlsx",)]
 
 
+def test_old_reports_are_removed_and_the_newest_of_each_return_never(house: House) -> None:
+    def names(kind: str) -> list[str]:
+        return sorted(file.name for file in (house.settings.home / "feedback").rglob(f"*.{kind}"))
+
+    house.send("звіт.xlsx", {"CUL.002": 5000, "CUL.003": 1})
+    house.read()
+    made = []
+    for value in "1234":
+        find(house, WARNING, "CUL.003", value, cell="D7")
+        made.append(house.answer())
+    assert [one.removed_count for one in made] == [0, 0, 1, 1]
+    assert house.rows("select count(*) from quality.feedback") == [(4,)], "the ledger keeps every report"
+    assert len(names("xlsx")) == len(names("html")) == len(names("json")) == 2
+    latest = house.report()
+    assert latest.exists()
+
+    old = house.rows("select workbook_path from quality.feedback order by made_at limit 1")[0][0]
+    (house.settings.home / old).write_bytes(b"left by a kill")
+    assert house.answer().removed_count == 1
+    assert house.answer().removed_count == 0
+    assert latest.exists() and not (house.settings.home / old).exists()
+
+
+def test_a_value_corrected_in_the_report_is_told_and_not_taken(house: House) -> None:
+    house.send("звіт.xlsx", {"CUL.002": 5000, "CUL.003": 1.1, "CUL.001": "сорок", "CUL.004": 0.1 + 0.2})
+    house.read()
+    find(house, WARNING, "CUL.003", "1.1", cell="D7")
+    house.answer()
+    explain(house.report(), house.drop / "як є.xlsx", {"D7": "Так було"})
+    house.read()
+    edited = "select sheet, cell, value_found, municipality_code from quality.finding where rule_id = 'FEEDBACK_VALUE_EDITED'"
+    assert house.rows(edited) == []
+
+    book = openpyxl.load_workbook(house.drop / "як є.xlsx")
+    book["CUL"]["D5"], book["CUL"]["D7"], book["POP"]["D5"] = 40, None, 7
+    book.save(house.drop / "виправлений.xlsx")
+    house.read()
+    assert sorted(house.rows(edited), key=str) == [
+        ("CUL", "D5", "40", VINNYTSIA), ("CUL", "D7", None, VINNYTSIA), ("POP", "D5", "7", VINNYTSIA),
+    ]  # fmt: skip
+    (offered,) = list_explanations(house.warehouse)
+    assert offered.text == "Так було"
+    assert house.rows("select count(*) from raw.submission") == [(1,)]
+
+
 def test_a_report_with_an_edited_id_or_list_is_refused_by_name(house: House) -> None:
     house.send("звіт.xlsx", {"CUL.001": 1})
     house.read()

@@ -60,6 +60,20 @@ insert into quality.feedback_state (group_key, state_hash) values (%s, %s)
 on conflict (group_key) do update set state_hash = excluded.state_hash
 """
 
+_KEPT = 2
+"""Reports kept of each return: the newest, and the one before it, which its receiver may still be working with."""
+
+_OLD = """
+select workbook_path, html_path, json_path
+from (
+    select
+        workbook_path, html_path, json_path,
+        row_number() over (partition by about_id order by is_latest desc, made_at desc, findings_hash asc) as age
+    from quality.feedback
+) as aged
+where age > %s
+"""
+
 
 class FeedbackError(RuntimeError):
     """Some reports could not be made; the others were, and these are tried again at the next call."""
@@ -76,6 +90,8 @@ class MadeFeedback:
     finding_count: int = 0
     mail_count: int = 0
     """Mails put into the outbox."""
+    removed_count: int = 0
+    """Old reports whose files were removed; the ledger keeps their lines."""
     unaddressed_count: int = 0
     """Reports for whose municipality no coordinator is known."""
     cpu_seconds: float = 0.0
@@ -91,8 +107,8 @@ def make_feedback(
 ) -> MadeFeedback:
     """Make a report for each file whose findings changed since its last one, and put the mails about them into the outbox.
 
-    A file that never had a finding gets none. ``after_files`` is called between the files of a report and its ledger (tests
-    kill the process there).
+    A file that never had a finding gets none. Of the reports on one return the files of the two newest are kept.
+    ``after_files`` is called between the files of a report and its ledger (tests kill the process there).
 
     Raises:
         FeedbackError: some report could not be made; what was made stands.
@@ -107,6 +123,7 @@ def make_feedback(
             logger.info(
                 "feedback: %d of %d, %d reports made", maker.made.looked_at_count, len(due), maker.made.report_count
             )
+        maker.made.removed_count = _remove_old(connection, settings.home)
     maker.made.cpu_seconds = round(time.process_time() - begin, 2)
     if maker.made.failures:
         raise FeedbackError(
@@ -211,6 +228,17 @@ class _Maker:
             report.time_period or "", report.file_name, Path(paths["xlsx"]).name, report.counts,
         )  # fmt: skip
         self.made.mail_count += queue_ready_report(connection, ready, addresses, is_sample=self._warehouse.is_sample)
+
+
+def _remove_old(connection: psycopg.Connection, home: Path) -> int:
+    """Remove the files of reports that newer ones replaced; return of how many. What a kill leaves goes at the next call."""
+    count = 0
+    for paths in connection.execute(_OLD, (_KEPT,)):
+        there = [home / path for path in paths if (home / path).exists()]
+        for file in there:
+            file.unlink(missing_ok=True)
+        count += bool(there)
+    return count
 
 
 def _read_ledger(connection: psycopg.Connection, reports: Sequence[Report]) -> dict[str, str]:

@@ -1,11 +1,10 @@
 """What a file of every layout is read as: sheets of cells, each cell with the address that people find it by in their file."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from math import isfinite
 from typing import Any, Literal, NamedTuple, Protocol
-
-from openpyxl.utils import get_column_letter
 
 from asms.intake.problem import ProblemError
 
@@ -28,6 +27,9 @@ EMPTY = CellValue(None, "empty")
 
 class Sheet:
     """One sheet's values; rows and columns count from 1. ``grid`` is rectangular, '' stands for what is blank."""
+
+    is_lettered = True
+    """Whether a cell's address is its column's letters and its row's number, whatever the sheet holds."""
 
     def __init__(self, name: str, grid: Sequence[Sequence[Any]]) -> None:
         self.name = name
@@ -59,7 +61,7 @@ class Sheet:
 
     def address_in(self, column: int) -> Callable[[int], str]:
         """``address`` of one column as a function of the row, for those who need thousands."""
-        return f"{get_column_letter(column)}{{}}".format
+        return f"{column_letters(column)}{{}}".format
 
     def find_broken_rows(self, header: int) -> Mapping[int, ProblemError]:  # noqa: ARG002 - layouts of text look at it
         """Rows below ``header`` that cannot be used, each with what is wrong with it."""
@@ -103,7 +105,33 @@ def describe(value: object) -> CellValue:
 
 def address(row: int, column: int) -> str:
     """Name of a workbook's cell: (17, 4) → 'D17'."""
-    return f"{get_column_letter(column)}{row}"
+    return f"{column_letters(column)}{row}"
+
+
+def split_address(cell: str) -> tuple[int, int]:
+    """Row and column of a workbook's cell: 'D17' → (17, 4)."""
+    letters = cell.rstrip("0123456789")
+    return int(cell[len(letters) :]), column_number(letters)
+
+
+# Not openpyxl's: to import it takes numpy in, and every process that reads files would pay for it.
+def column_letters(number: int) -> str:
+    """Name of a column: 4 → 'D', 28 → 'AB'."""
+    letters = ""
+    while number > 0:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def column_number(letters: str) -> int:
+    """Number of a column by its name: 'AB' → 28. Raises ValueError for what is no such name."""
+    number = 0
+    if not re.fullmatch("[A-Za-z]{1,3}", letters):
+        raise ValueError(f"{letters[:10]!r} is no column")
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number
 
 
 def number_text(value: float) -> str:

@@ -10,13 +10,15 @@ import psycopg
 
 from asms.findings import Finding, insert_findings
 from asms.intake.book import MAX_FILE_BYTES
-from asms.intake.explanations import OfferedExplanation, store_explanations
+from asms.intake.edits import find_edits
+from asms.intake.explanations import store_explanations
 from asms.intake.form_definition import Form, load_forms
-from asms.intake.form_reading import Resolve, settle
+from asms.intake.form_reading import Resolve, Scan, settle
 from asms.intake.identity import read_asked
 from asms.intake.landing import SOURCE, LandingStore
 from asms.intake.problem import ProblemError
 from asms.intake.reading_pool import Answer, Limits, ReadingPool, Unforeseen
+from asms.intake.table_reading import MappedCell
 from asms.settings import Settings
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_blocks, prefix_lines
@@ -57,14 +59,19 @@ class _Delivery:
 class _Ready:
     """A return to be booked; ``block`` are its cells in the text format of COPY, without the submission's id."""
 
-    form: Form
+    scan: Scan
     municipality_code: str
     municipality_text: str
-    time_period: str
     block: str
     cell_count: int
-    problems: tuple[ProblemError, ...]
-    explanations: tuple[OfferedExplanation, ...]
+
+    @property
+    def form(self) -> Form:
+        return self.scan.form
+
+    @property
+    def time_period(self) -> str:
+        return self.scan.time_period
 
 
 _Outcome = _Ready | ProblemError
@@ -167,9 +174,7 @@ def _settle(delivery: _Delivery, answer: Answer, resolve: Resolve) -> _Outcome:
     except Exception as error:
         logger.exception("%s cannot be read", delivery.path)
         return _unforeseen(type(error).__name__, str(error))
-    return _Ready(
-        scan.form, code, text, scan.time_period, answer.block, answer.cell_count, scan.problems, scan.explanations
-    )
+    return _Ready(scan, code, text, answer.block, answer.cell_count)
 
 
 def _too_large(delivery: _Delivery) -> ProblemError | None:
@@ -234,7 +239,7 @@ def _book(
             counts.failed += 1
         elif outcome.form.explanations:
             version = outcome.form.reader_version
-            load_id, row_count = _load_id(delivery, version), len(outcome.explanations)
+            load_id, row_count = _load_id(delivery, version), len(outcome.scan.explanations)
             found = _book_explanations(connection, delivery, load_id, outcome)
             loads.append(
                 _load_row(delivery, load_id, version, "loaded", row_count, len(found), None, source="explanations")
@@ -296,7 +301,7 @@ def _find_problems(delivery: _Delivery, load_id: str, submission_id: str, ready:
         "municipality_code": ready.municipality_code,
         "time_period": ready.time_period,
     }
-    problems = ready.problems if delivery.twin_path is None else (*ready.problems, _twin(delivery.twin_path))
+    problems = (*ready.scan.problems, *([_twin(delivery.twin_path)] if delivery.twin_path else ()))
     return [_finding(delivery, load_id, problem, **place) for problem in problems]
 
 
@@ -304,15 +309,21 @@ def _book_explanations(
     connection: psycopg.Connection, delivery: _Delivery, load_id: str, ready: _Ready
 ) -> list[Finding]:
     """Store what a feedback workbook brought back; it is no return, so nothing of it enters raw. A trial is only checked."""
+    scan = ready.scan
     new_count, problems = store_explanations(
-        connection, delivery.delivery_id, ready.municipality_code, ready.explanations, is_trial=delivery.is_test
+        connection, delivery.delivery_id, ready.municipality_code, scan.explanations, is_trial=delivery.is_test
     )
+    if scan.form.explanations is not None:
+        shown = map(MappedCell._make, scan.rows)
+        problems += find_edits(
+            connection, scan.about_id, ready.municipality_code, scan.form.explanations.shows, list(shown)
+        )
     place = {
         "collection_code": ready.form.collection_code,
         "municipality_code": ready.municipality_code,
         "time_period": ready.time_period,
     }
-    logger.info("%s: %d explanations, %d of them new", delivery.path, len(ready.explanations), new_count)
+    logger.info("%s: %d explanations, %d of them new", delivery.path, len(scan.explanations), new_count)
     return [_finding(delivery, load_id, problem, **place) for problem in problems]
 
 

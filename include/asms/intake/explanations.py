@@ -6,10 +6,12 @@ A row names a finding by its id; rule, place and value are those of the finding 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import psycopg
+from typing import TYPE_CHECKING
 
 from asms.intake.problem import ProblemError
+
+if TYPE_CHECKING:
+    import psycopg
 
 LONGEST_EXPLANATION = 2000
 """Characters of an explanation."""
@@ -45,7 +47,7 @@ class OfferedExplanation:
 
 
 def store_explanations(
-    connection: psycopg.Connection,
+    connection: "psycopg.Connection",
     delivery_id: str,
     municipality_code: str,
     offered: Sequence[OfferedExplanation],

@@ -129,6 +129,9 @@ class SexColumn(Column):
     }
     """How each is written (letter case aside)."""
 
+    def __hash__(self) -> int:
+        return hash((self.column, self.titles, tuple(self.words.items())))
+
 
 class NilReturn(_Model):
     """A choice above the header by which a whole sheet says that there is nothing to report.
@@ -187,10 +190,14 @@ class Explanations(_Model):
     sheet: str | int
     finding: Column
     text: Column
+    about: Place
+    """Where it says which return it is on."""
+    shows: str
+    """Code of the form whose answers it shows as they were sent, where the form's ``tables`` have them."""
 
 
 class Form(_Model):
-    """One form in one version: a return with ``tables`` of answers, or a feedback workbook with ``explanations``."""
+    """One form in one version: a return with ``tables`` of answers, or a feedback workbook with ``explanations`` beside them."""
 
     kind: Kind = "xlsx"
     """What the file is: a workbook, a CSV or a JSON text."""
@@ -216,12 +223,13 @@ class Form(_Model):
     time_period: tuple[Place, ...] = Field(min_length=1)
     """The first place that holds a period names it; the others must agree."""
     tables: tuple[Table, ...] = ()
+    """Of a feedback workbook: where it shows answers, which are compared with what was sent and never enter raw."""
     explanations: Explanations | None = None
 
     @model_validator(mode="after")
     def _holds_something(self) -> Self:
-        if bool(self.tables) == (self.explanations is not None):
-            raise ValueError("give either tables or explanations")
+        if not self.tables:
+            raise ValueError("give tables: where the answers stand")
         return self
 
     @property

@@ -5,35 +5,28 @@ anything else; ``settle`` asks the gazetteer whose return it is.
 """
 
 import re
-import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import isfinite
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple, Protocol
-
-from openpyxl.utils import column_index_from_string
-from openpyxl.utils.cell import coordinate_from_string
+from typing import Protocol
 
 from asms.intake import identity
-from asms.intake.book import Book, CellValue, Sheet, ValueType, number_text
+from asms.intake.book import Book, Sheet, split_address
 from asms.intake.explanations import OfferedExplanation
-from asms.intake.form_definition import Column, Explanations, Form, Mark, NilReturn, Place, Table
+from asms.intake.form_definition import Column, Explanations, Form, Mark, Place, Table
 from asms.intake.json_answers import JsonAnswers
 from asms.intake.problem import ProblemError
+from asms.intake.spelling import LATIN, fold, same
+from asms.intake.table_reading import MappedCell, Row, find_column, find_titles, reader_of
 from asms.intake.text_table import TextTable
 from asms.intake.workbook import OLE_START, Workbook
 
-_LATIN = str.maketrans("АВЕКМНОРСТХІЅЈ", "ABEKMHOPCTXISJ")
-_SAME_LOOK = str.maketrans("abekmhopctxyi", "авекмнорстхуі")
 _PERIOD = re.compile(r"(?<!\d)((?:19|20)\d\d(?:-(?:Q[1-4]|0[1-9]|1[0-2]))?)(?!\d)")
 _ANY_YEAR = re.compile(r"(?<!\d)(\d{4})(?!\d)")
 _PERIOD_OF = {"A": r"\d{4}", "Q": r"\d{4}-Q[1-4]", "M": r"\d{4}-(?:0[1-9]|1[0-2])"}
 _KIND_OF_PERIOD = {"A": ("рік", "a year"), "Q": ("квартал", "a quarter"), "M": ("місяць", "a month")}
 _KEYS_WITHIN = 100
-_CODES_WITHIN = 10
-_LONGEST_TITLE = 300
 
 
 class Candidate(Protocol):
@@ -60,27 +53,6 @@ class Resolve(Protocol):
     def __call__(self, text: str, *, region: str | None = None) -> Resolution: ...
 
 
-class MappedCell(NamedTuple):
-    """A cell that the form maps, as found. The tables' loop makes plain tuples of this order, a million of them a cycle."""
-
-    sheet: str
-    cell: str
-    indicator_code: str
-    code_text: str
-    sex: str
-    value_text: str | None
-    value_type: ValueType
-    reason_text: str | None
-    remark_text: str | None
-
-    @property
-    def value(self) -> CellValue:
-        return CellValue(self.value_text, self.value_type)
-
-
-_Row = tuple[str, str, str, str, str, str | None, ValueType, str | None, str | None]
-
-
 @dataclass(frozen=True)
 class Spot:
     """A text and where it was found; '' when there is none."""
@@ -95,16 +67,18 @@ class Spot:
 class Scan:
     """What a file says by itself. ``rows`` are in the order of ``MappedCell``; ``problems`` are what could not be used.
 
-    ``refusal`` is why nothing of it can be used, whosever it is.
+    ``refusal`` is why nothing of it can be used, whosever it is. Of a feedback workbook, ``rows`` are the answers that it shows
+    and ``about_id`` is the return that it is on.
     """
 
     form: Form
     region: str
     municipality: tuple[Spot, ...]
     time_period: str = ""
-    rows: tuple[_Row, ...] = ()
+    rows: tuple[Row, ...] = ()
     problems: tuple[ProblemError, ...] = ()
     explanations: tuple[OfferedExplanation, ...] = ()
+    about_id: str = ""
     refusal: ProblemError | None = None
 
 
@@ -132,7 +106,7 @@ def read_return(
     """
     scan = scan_return(data, path, forms, asked)
     municipality_code, text = settle(scan, resolve)
-    cells = tuple(map(MappedCell._make, scan.rows))
+    cells = () if scan.form.explanations else tuple(map(MappedCell._make, scan.rows))
     return Return(scan.form, municipality_code, text, scan.time_period, cells, scan.problems, scan.explanations)
 
 
@@ -177,10 +151,18 @@ def scan_return(
     try:
         scan = replace(scan, time_period=_find_period(book, path, form))
         if form.explanations:
-            return replace(scan, explanations=tuple(_read_explanations(book, form.explanations)))
+            return _scan_feedback(book, scan, form.explanations)
         return _scan_answers(book, scan, lines, asked)
     except ProblemError as refusal:
         return replace(scan, refusal=refusal)
+
+
+def _scan_feedback(book: Book, scan: Scan, wanted: Explanations) -> Scan:
+    """Add what was explained, and the answers that are shown beside. Raises ProblemError when the list was changed."""
+    explanations = tuple(_read_explanations(book, wanted))
+    about_id = _find_text(book, "", wanted.about).text
+    rows, _ = _read_tables(book, scan.form)  # a report on a form that is not ours, or on a file not read, has none
+    return replace(scan, explanations=explanations, about_id=about_id, rows=tuple(rows))
 
 
 def _scan_answers(book: Book, scan: Scan, lines: Mapping[str, str] | None, asked: identity.Asked | None) -> Scan:
@@ -188,11 +170,17 @@ def _scan_answers(book: Book, scan: Scan, lines: Mapping[str, str] | None, asked
     form = scan.form
     rows, problems = _read_tables(book, form)
     if problems and not rows:
+        if lines is not None and problems[0].rule_id == "FORM_SHEET_MISSING":
+            raise identity.tell_missing(identity.list_sheets(lines), book.sheet_names)
         raise problems[0]
-    problems.extend(_find_unmapped(book, form, {sheet for sheet, *_ in rows}))
+    problems.extend(_find_unmapped(book, form, {row[0] for row in rows}))
     if lines is not None:
-        places = [identity.Place(sheet, code, cell) for sheet, cell, code, _, sex, *_ in rows if sex == "T"]
-        problems.extend(identity.check_structure(lines, places, book.sheet_names))
+        places: dict[str, list[identity.Place]] = {}
+        for sheet, cell, code, _, sex, *_ in rows:
+            if sex == "T":
+                places.setdefault(sheet, []).append((code, cell))
+        told = {problem.sheet for problem in problems}
+        problems.extend(identity.check_structure(lines, places, book.sheet_names, told))
         if asked is not None:
             problems.extend(
                 identity.check_catalogue_version(lines, places, asked, form.collection_code, scan.time_period)
@@ -227,7 +215,7 @@ def recognise(book: Book, path: str, forms: Sequence[Form]) -> Form:
     for form in forms:
         if form.kind != book.kind:
             continue
-        lacks = next((m for m in form.recognise if not _same(_find_text(book, path, m).text, m.equals)), None)
+        lacks = next((m for m in form.recognise if not same(_find_text(book, path, m).text, m.equals)), None)
         if lacks:
             lacking.append((form, lacks))
         else:
@@ -261,31 +249,6 @@ def _find_version(book: Book, form: Form) -> str:
     return _find_on_sheet(_find_sheet(book, form.identity), Place(sheet=form.identity, key=identity.VERSION)).text
 
 
-def fold_code(text: str) -> str:
-    """Indicator code as the catalogue writes it: Latin capitals, no blanks, full stops: ' теr,001 ' → 'TER.001'."""
-    folded = unicodedata.normalize("NFKC", text).upper().translate(_LATIN)
-    return re.sub(r"\s", "", folded).replace(",", ".").strip(".")
-
-
-def _same(found: str, expected: str) -> bool:
-    return _fold(found) == _fold(expected)
-
-
-def _fold(text: str) -> str:
-    """A title or mark without what people change by accident: case, look-alike letters, blanks, a colon at the end."""
-    return _fold_title(text) if len(text) < _LONGEST_TITLE else _fold_any(text)
-
-
-@lru_cache(maxsize=4_096)
-def _fold_title(text: str) -> str:
-    return _fold_any(text)
-
-
-def _fold_any(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_SAME_LOOK)
-    return re.sub(r"\s+", " ", folded).strip(" :.")
-
-
 def _find_text(book: Book, path: str, place: Place) -> Spot:
     """The text at a place; '' when there is none, also when there is no such sheet."""
     if place.fixed is not None:
@@ -305,12 +268,11 @@ def _find_on_sheet(sheet: Sheet | None, place: Place) -> Spot:
     if sheet is None:
         return Spot("", place)
     if place.cell:
-        letters, row = coordinate_from_string(place.cell)
-        return Spot(sheet.text(row, column_index_from_string(letters)), place, sheet.name, place.cell)
+        return Spot(sheet.text(*split_address(place.cell)), place, sheet.name, place.cell)
     if place.column_titles:
         return _find_in_column(sheet, place)
     for row in range(1, min(sheet.row_count, _KEYS_WITHIN) + 1):
-        if _same(sheet.text(row, 1), place.key or ""):
+        if same(sheet.text(row, 1), place.key or ""):
             return Spot(sheet.text(row, 2), place, sheet.name, sheet.address(row, 2))
     return Spot("", place)
 
@@ -322,7 +284,7 @@ def _find_in_column(sheet: Sheet, place: Place) -> Spot:
     """
     wanted = Column(titles=place.column_titles)
     for header in range(1, min(sheet.row_count, _KEYS_WITHIN) + 1):
-        column = _find_column(_titles(sheet, header), wanted)
+        column = find_column(find_titles(sheet, header), wanted)
         if column is not None:
             break
     else:
@@ -364,7 +326,7 @@ def _select_by_name(names: tuple[str, ...], pattern: str) -> tuple[str, ...]:
     taken = {_fold_sheet(name) for name in exact}
     for name in names:
         folded = _fold_sheet(name)
-        spellings = (folded, folded.upper().translate(_LATIN))
+        spellings = (folded, folded.upper().translate(LATIN))
         if folded not in taken and any(re.fullmatch(pattern, text, re.IGNORECASE) for text in spellings):
             taken.add(folded)
             exact.append(name)
@@ -373,7 +335,7 @@ def _select_by_name(names: tuple[str, ...], pattern: str) -> tuple[str, ...]:
 
 def _fold_sheet(name: str) -> str:
     """A sheet's name without what people change by accident, and without the ' (2)' of a copy."""
-    return _fold(re.sub(r"\(\d+\)\s*$", "", name))
+    return fold(re.sub(r"\(\d+\)\s*$", "", name))
 
 
 def _resolve_municipality(scan: Scan, resolve: Resolve) -> tuple[str, str]:
@@ -484,8 +446,8 @@ def _read_explanations(book: Book, wanted: Explanations) -> Iterator[OfferedExpl
     sheet = _find_sheet(book, wanted.sheet)
     rows = range(1, min(sheet.row_count, _KEYS_WITHIN) + 1) if sheet else ()
     for header in rows:
-        titles = _titles(sheet, header) if sheet else {}
-        finding, text = (_find_column(titles, column) for column in (wanted.finding, wanted.text))
+        titles = find_titles(sheet, header) if sheet else {}
+        finding, text = (find_column(titles, column) for column in (wanted.finding, wanted.text))
         if sheet and finding and text:
             break
     else:
@@ -500,14 +462,14 @@ def _read_explanations(book: Book, wanted: Explanations) -> Iterator[OfferedExpl
             yield OfferedExplanation(finding_id, said, sheet.name, sheet.address(row, text))
 
 
-def _read_tables(book: Book, form: Form) -> tuple[list[_Row], list[ProblemError]]:
-    rows: list[_Row] = []
+def _read_tables(book: Book, form: Form) -> tuple[list[Row], list[ProblemError]]:
+    rows: list[Row] = []
     problems: list[ProblemError] = []
     for table in form.tables:
-        names = _select_table_sheets(book, table)
+        names, reader = _select_table_sheets(book, table), reader_of(table)
         for name in names:
             try:
-                _read_table(book.sheet(name), table, rows, problems.append)
+                reader.read(book.sheet(name), rows, problems.append)
             except ProblemError as problem:
                 problems.append(problem)
         renamed = table.renamed and _read_renamed(book, table, names, rows, problems)
@@ -529,7 +491,7 @@ def _read_tables(book: Book, form: Form) -> tuple[list[_Row], list[ProblemError]
 
 
 def _read_renamed(
-    book: Book, table: Table, named: Sequence[str], rows: list[_Row], problems: list[ProblemError]
+    book: Book, table: Table, named: Sequence[str], rows: list[Row], problems: list[ProblemError]
 ) -> bool:
     """Read the sheets of other names that bear new codes; whether there were any. A copy bears codes that were read."""
     codes = {row[2] for row in rows}
@@ -537,10 +499,10 @@ def _read_renamed(
     for name in book.visible_sheet_names:
         if name in named or not _bears_codes(book, name, table):
             continue
-        found: list[_Row] = []
+        found: list[Row] = []
         told: list[ProblemError] = []
         try:
-            _read_table(book.sheet(name), table, found, told.append)
+            reader_of(table).read(book.sheet(name), found, told.append)
         except ProblemError:
             continue  # it is told as a sheet that was not read
         new = {row[2] for row in found}
@@ -575,253 +537,7 @@ def _find_unmapped(book: Book, form: Form, read: Collection[str]) -> Iterator[Pr
 
 def _bears_codes(book: Book, name: str, table: Table) -> bool:
     """Whether a title of the code column stands in the first rows. A sheet that cannot be read bears none."""
-    if not table.code.titles:
-        return False
     try:
-        sheet = book.sheet(name)
+        return reader_of(table).bears_codes(book.sheet(name))
     except ProblemError:
         return False
-    return 0 < _find_header(sheet, table) <= _CODES_WITHIN
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """A table's columns by number, its header (0 without titles) and first row of answers. A column not there is None."""
-
-    header: int
-    first_row: int
-    code: int
-    values: tuple[tuple[int, str, tuple[str, ...]], ...]
-    sex: int | None
-    reason: int | None
-    remark: int | None
-
-
-_Asked = tuple[int, str, str | None, ValueType]
-"""An answer of a line: its column, sex, text and type."""
-
-
-def _read_table(sheet: Sheet, table: Table, rows: list[_Row], report: Callable[[ProblemError], None]) -> None:
-    """Add the answers of a sheet to ``rows``. The loop runs for each of a cycle's million lines, so it makes no objects."""
-    layout = _find_layout(sheet, table)
-    nil = _find_nil_choice(sheet, layout, table.nil_return, report) if table.nil_return else None
-    read_before = len(rows)
-    broken = sheet.find_broken_rows(layout.header)
-    sexes = _spell_sexes(table)
-    address_in = {column: sheet.address_in(column) for column, _, _ in layout.values}
-    for number, row in enumerate(_widened(sheet, layout), layout.first_row):
-        code_text = row[layout.code - 1]
-        if code_text.__class__ is not str:
-            code_text = sheet.value(number, layout.code).text or ""
-        if table.ends_at and _fold(code_text).startswith(_fold(table.ends_at)):
-            break
-        if number in broken:
-            report(broken[number])
-            continue
-        asked = _asked_cells(sheet, number, row, layout)
-        code, is_code = _judge_code(code_text, table.code.pattern)
-        if not code:
-            _report_uncoded(sheet, number, asked, report)
-        elif is_code or any([value_type != "empty" for _, _, _, value_type in asked]):
-            if layout.sex is not None:
-                asked = _with_sex(sheet, number, layout.sex, asked, sexes, report)
-            reason, remark = [
-                (sheet.text(number, column) or None) if column and row[column - 1] != "" else None
-                for column in (layout.reason, layout.remark)
-            ]
-            for column, sex, text, value_type in asked:
-                cell = address_in[column](number)
-                rows.append((sheet.name, cell, code, code_text, sex, text, value_type, reason, remark))
-    if nil is not None:
-        rows[read_before:] = _answer_nil(rows[read_before:], nil, report)
-
-
-def _find_nil_choice(
-    sheet: Sheet, layout: _Layout, wanted: NilReturn, report: Callable[[ProblemError], None]
-) -> str | None:
-    """The choice of a nil return, if it was made. A text that is not the one offered is told and means nothing."""
-    titles = {_fold(title) for title in wanted.titles}
-    for row in range(1, layout.first_row - 1):
-        texts = [sheet.text(row, column) for column in range(1, sheet.column_count + 1)]
-        at = next((number for number, text in enumerate(texts) if _fold(text) in titles), None)
-        if at is None:
-            continue
-        found = next(((number, text) for number, text in enumerate(texts) if number > at and text), None)
-        if found is None:
-            return None
-        if _same(found[1], wanted.choice):
-            return wanted.choice
-        report(
-            ProblemError(
-                "NIL_RETURN_UNCLEAR",
-                f"У виборі нульової звітності стоїть «{found[1]}»; приймається лише «{wanted.choice}» або порожньо",
-                f"The choice of a nil return holds “{found[1]}”; only “{wanted.choice}” or nothing is taken",
-                sheet=sheet.name,
-                cell=sheet.address(row, found[0] + 1),
-                value_found=found[1],
-            )
-        )
-    return None
-
-
-def _answer_nil(rows: Sequence[_Row], choice: str, report: Callable[[ProblemError], None]) -> Iterator[_Row]:
-    """Give ``choice`` as the reason of every blank cell that has none; figures other than zero contradict it and stand."""
-    contradicting = [row for row in map(MappedCell._make, rows) if row.value_type == "number" and row.value_text != "0"]
-    if contradicting:
-        first = contradicting[0]
-        report(
-            ProblemError(
-                "NIL_RETURN_CONTRADICTED",
-                f"Обрано «{choice}», проте на аркуші заповнено чисел: {len(contradicting)}; їх прочитано",
-                f"“{choice}” is chosen, but the sheet holds {len(contradicting)} figures; they were read",
-                sheet=first.sheet,
-                cell=first.cell,
-                value_found=first.value_text,
-            )
-        )
-    for row in map(MappedCell._make, rows):
-        is_blank = not (row.value_text or "").strip() and row.reason_text is None
-        yield row._replace(reason_text=choice) if is_blank else row
-
-
-def _judge_code(text: str, pattern: str) -> tuple[str, bool]:
-    """The code that a text writes, and whether it is one of the table's."""
-    return _judge_short_code(text, pattern) if len(text) < _LONGEST_TITLE else (fold_code(text), False)
-
-
-@lru_cache(maxsize=16_384)
-def _judge_short_code(text: str, pattern: str) -> tuple[str, bool]:
-    code = fold_code(text)
-    return code, re.fullmatch(pattern, code) is not None
-
-
-def _widened(sheet: Sheet, layout: _Layout) -> Sequence[Sequence[Any]]:
-    """The rows of answers, each as wide as the table: a sheet ends with its last column that holds anything."""
-    rows = sheet.grid[layout.first_row - 1 :]
-    columns = [layout.code, layout.reason or 0, layout.remark or 0, *(column for column, _, _ in layout.values)]
-    missing = [""] * (max(columns) - sheet.column_count)
-    return [[*row, *missing] for row in rows] if missing else rows
-
-
-def _asked_cells(sheet: Sheet, number: int, row: Sequence[Any], layout: _Layout) -> list[_Asked]:
-    """The answers of a line, without the cells that are not to be filled in."""
-    asked: list[_Asked] = []
-    for column, sex, not_asked in layout.values:
-        found = row[column - 1]
-        if found.__class__ is str and found:
-            if not not_asked or found.strip() not in not_asked:
-                asked.append((column, sex, found, "text"))
-        elif found.__class__ is float and isfinite(found):
-            asked.append((column, sex, number_text(found), "number"))
-        else:
-            asked.append((column, sex, *sheet.value(number, column)))
-    return asked
-
-
-def _spell_sexes(table: Table) -> dict[str, str]:
-    """Sex by each of its spellings, folded."""
-    spelled = {_fold(word): sex for sex, words in table.sex.words.items() for word in words} if table.sex else {}
-    return {"": "T", **spelled}
-
-
-def _with_sex(
-    sheet: Sheet,
-    row: int,
-    column: int,
-    asked: list[_Asked],
-    sexes: dict[str, str],
-    report: Callable[[ProblemError], None],
-) -> list[_Asked]:
-    """The answers of a line with the sex that it names; none, and a problem, when it names no known one."""
-    text = sheet.text(row, column)
-    sex = sexes.get(_fold(text))
-    if sex is not None:
-        return [(at, sex, value, value_type) for at, _, value, value_type in asked]
-    report(
-        ProblemError(
-            "SEX_NOT_RECOGNISED",
-            f"«{text}» не є позначкою статі; приймаються T (усього), F (жінки), M (чоловіки)",
-            f"“{text}” is no mark of a sex; T (total), F (female), M (male) are taken",
-            sheet=sheet.name,
-            cell=sheet.address(row, column),
-            value_found=text,
-        )
-    )
-    return []
-
-
-def _report_uncoded(sheet: Sheet, row: int, asked: Sequence[_Asked], report: Callable[[ProblemError], None]) -> None:
-    for column, _, text, _ in asked:
-        if text is not None and text.strip():
-            report(
-                ProblemError(
-                    "CODE_ROW_WITHOUT_CODE",
-                    f"У рядку {row} є значення, але немає коду показника",
-                    f"Row {row} has a value but no indicator code",
-                    sheet=sheet.name,
-                    cell=sheet.address(row, column),
-                    value_found=text,
-                )
-            )
-            return
-
-
-def _find_layout(sheet: Sheet, table: Table) -> _Layout:
-    """Find the columns. Raises ProblemError when the code column or the column of totals cannot be found."""
-    header = _find_header(sheet, table) if table.code.titles else 0
-    titles = _titles(sheet, header)
-    code = _find_column(titles, table.code)
-    if code is None:
-        raise ProblemError(
-            "FORM_CODE_COLUMN_MISSING",
-            f"На аркуші немає стовпця з кодами показників «{'», «'.join(table.code.titles)}»",
-            f"The sheet has no column of indicator codes titled “{'”, “'.join(table.code.titles)}”",
-            sheet=sheet.name,
-        )
-    values = []
-    for wanted in table.values:
-        column = _find_column(titles, wanted)
-        if column is not None:
-            values.append((column, wanted.sex, wanted.not_asked))
-        elif wanted.sex == "T":
-            raise ProblemError(
-                "FORM_VALUE_COLUMN_MISSING",
-                f"На аркуші немає стовпця «{'», «'.join(wanted.titles)}» у рядку заголовків {header}",
-                f"The sheet has no column “{'”, “'.join(wanted.titles)}” in its header, row {header}",
-                sheet=sheet.name,
-                cell=sheet.address(header, 1),
-            )
-    sex = _find_column(titles, table.sex) if table.sex else None
-    return _Layout(
-        header,
-        table.first_row or header + 1,
-        code,
-        tuple(values),
-        sex,
-        _find_column(titles, table.reason) if table.reason else None,
-        _find_column(titles, table.remark) if table.remark else None,
-    )
-
-
-def _find_header(sheet: Sheet, table: Table) -> int:
-    """Row of the header: the first that bears a title of the code column; 0 when there is none."""
-    for row in range(1, min(sheet.row_count, table.header_within) + 1):
-        if _find_column(_titles(sheet, row), table.code) is not None:
-            return row
-    return 0
-
-
-def _titles(sheet: Sheet, row: int) -> dict[str, int]:
-    """Columns by the folded texts of a row; of equal texts the first."""
-    texts = sheet.grid[row - 1] if 1 <= row <= sheet.row_count else ()
-    found: dict[str, int] = {}
-    for column, text in enumerate(texts, start=1):
-        if text.__class__ is str and text:
-            found.setdefault(_fold(text), column)
-    return found
-
-
-def _find_column(titles: Mapping[str, int], wanted: Column) -> int | None:
-    if wanted.column:
-        return column_index_from_string(wanted.column)
-    return min((titles[title] for text in wanted.titles if (title := _fold(text)) in titles), default=None)

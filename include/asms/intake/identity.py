@@ -5,14 +5,16 @@ and a checksum over all of these. The writer and the reader share this module, s
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-
-import psycopg
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from asms.intake.book import Sheet
 from asms.intake.problem import ProblemError
+
+if TYPE_CHECKING:
+    import psycopg
 
 CHECKSUM = "checksum"
 VERSION = "form_version"
@@ -23,13 +25,10 @@ _NAMED = 10
 """Codes that a message lists before it counts the rest."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """A line of a sheet as read: the code and the address of its total."""
-
-    sheet: str
-    code: str
-    cell: str
+Place = tuple[str, str]
+"""A line of a sheet: its code and the address of its total."""
+Places = Mapping[str, Sequence[Place]]
+"""Lines as read, by the name of their sheet."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def _codes(asked: Asked, collection_code: str, year: int) -> frozenset[str]:
     )
 
 
-def read_asked(connection: psycopg.Connection) -> Asked | None:
+def read_asked(connection: "psycopg.Connection") -> Asked | None:
     """What the stored catalogue asks; None when no catalogue is stored."""
     version = connection.execute("select catalogue_version from catalogue.version").fetchone()
     if version is None:
@@ -65,8 +64,13 @@ def read_asked(connection: psycopg.Connection) -> Asked | None:
     return Asked(version[0], tuple(rows))
 
 
-def mark_sheet(places: Iterable[tuple[str, str]]) -> str:
-    """The mark of a sheet, from its (code, address) pairs: their number, a hash of the codes, a hash of both."""
+def mark_sheet(places: Iterable[Place]) -> str:
+    """The mark of a sheet, from its lines: their number, a hash of the codes, a hash of codes and addresses."""
+    return _mark(tuple(places))
+
+
+@lru_cache(maxsize=256)
+def _mark(places: tuple[Place, ...]) -> str:
     found = sorted(places)
     return f"{len(found)} {_hash(code for code, _ in found)} {_hash(f'{code} {cell}' for code, cell in found)}"
 
@@ -95,12 +99,14 @@ def read_identity(sheet: Sheet) -> dict[str, str]:
 
 
 def check_structure(
-    lines: Mapping[str, str], places: Sequence[Place], sheet_names: Sequence[str]
+    lines: Mapping[str, str], places: Places, sheet_names: Sequence[str], told: Collection[str | None]
 ) -> Iterator[ProblemError]:
-    """Tell the sheets that are gone, whose codes differ from the template's, or whose codes stand elsewhere."""
+    """Tell the sheets that are gone, whose codes differ from the template's, or whose codes stand elsewhere.
+
+    Sheets that are ``told`` already, because they could not be read, are not told again.
+    """
     marks = _marks(lines)
-    by_sheet = _by_sheet(places)
-    for name, found in by_sheet.items():
+    for name, found in places.items():
         mark = mark_sheet(found)
         if mark in marks.values():
             continue
@@ -112,28 +118,46 @@ def check_structure(
                 sheet=name,
             )
         else:
-            expected = next((mark for domain, mark in marks.items() if _is_of(domain, found)), "0").split()[0]
-            yield ProblemError(
-                "TEMPLATE_CODES_CHANGED",
-                f"Коди показників на аркуші «{name}» не ті, що в шаблоні: прочитано рядків {len(found)}, "
-                f"у шаблоні {expected}",
-                f"The indicator codes on the sheet “{name}” are not the template's: {len(found)} lines read, "
-                f"{expected} in the template",
-                sheet=name,
-                value_found=str(len(found)),
-            )
-    for domain in marks:
-        if domain not in sheet_names and not any(_is_of(domain, found) for found in by_sheet.values()):
-            yield ProblemError(
-                "FORM_SHEET_MISSING",
-                f"Немає аркуша «{domain}», який був у шаблоні; у книзі є: {', '.join(sheet_names[:_NAMED])}",
-                f"The sheet “{domain}” of the template is gone; the workbook has: {', '.join(sheet_names[:_NAMED])}",
-                value_found=domain,
-            )
+            expected = next((mark for domain, mark in marks.items() if _is_of(domain, found)), "0")
+            yield _codes_changed(name, len(found), expected)
+    for domain, mark in marks.items():
+        if domain in told or any(_is_of(domain, found) for found in places.values()):
+            continue
+        if domain in sheet_names and domain not in places:
+            yield _codes_changed(domain, 0, mark)
+        else:
+            yield tell_missing([domain], sheet_names)
+
+
+def list_sheets(lines: Mapping[str, str]) -> list[str]:
+    """Names of the sheets that the template had."""
+    return list(_marks(lines))
+
+
+def tell_missing(domains: Sequence[str], sheet_names: Sequence[str]) -> ProblemError:
+    """Sheets of the template are gone."""
+    gone, there = _list(domains), _list(sheet_names)
+    return ProblemError(
+        "FORM_SHEET_MISSING",
+        f"Немає аркуша, який був у шаблоні: «{gone}»; у книзі є: {there}. Його питання лишилися без відповіді",
+        f"A sheet of the template is gone: “{gone}”; the workbook has: {there}. Its questions are not answered",
+        value_found=gone,
+    )
+
+
+def _codes_changed(name: str, found: int, mark: str) -> ProblemError:
+    expected = mark.split(maxsplit=1)[0]
+    return ProblemError(
+        "TEMPLATE_CODES_CHANGED",
+        f"Коди показників на аркуші «{name}» не ті, що в шаблоні: прочитано рядків {found}, у шаблоні {expected}",
+        f"The indicator codes on the sheet “{name}” are not the template's: {found} lines read, {expected} in the template",
+        sheet=name,
+        value_found=str(found),
+    )
 
 
 def check_catalogue_version(
-    lines: Mapping[str, str], places: Sequence[Place], asked: Asked, collection_code: str, time_period: str
+    lines: Mapping[str, str], places: Places, asked: Asked, collection_code: str, time_period: str
 ) -> Iterator[ProblemError]:
     """Compare a template of another catalogue version with what the year asks now.
 
@@ -145,7 +169,7 @@ def check_catalogue_version(
         return
     expected = asked.codes(collection_code, int(time_period[:4]))
     own = {_codes_of(mark) for mark in _marks(lines).values()}
-    untouched = [found for found in _by_sheet(places).values() if _codes_of(mark_sheet(found)) in own]
+    untouched = [found for found in places.values() if _codes_of(mark_sheet(found)) in own]
     strange = sorted({code for found in untouched for code, _ in found} - expected)
     if strange:
         raise ProblemError(
@@ -156,10 +180,9 @@ def check_catalogue_version(
             f"{time_period} has no such indicators: {_list(strange)}",
             value_found=version,
         )
-    domains = {place.code.partition(".")[0] for place in places}
-    lacking = sorted(
-        {code for code in expected if code.partition(".")[0] in domains} - {place.code for place in places}
-    )
+    codes = {code for found in places.values() for code, _ in found}
+    domains = {code.partition(".")[0] for code in codes}
+    lacking = sorted({code for code in expected if code.partition(".")[0] in domains} - codes)
     if lacking:
         yield ProblemError(
             "TEMPLATE_OLDER_CATALOGUE",
@@ -178,13 +201,6 @@ def _marks(lines: Mapping[str, str]) -> dict[str, str]:
 def _codes_of(mark: str) -> str:
     """The part of a mark that does not depend on addresses."""
     return mark.rpartition(" ")[0]
-
-
-def _by_sheet(places: Iterable[Place]) -> dict[str, list[tuple[str, str]]]:
-    found: dict[str, list[tuple[str, str]]] = {}
-    for place in places:
-        found.setdefault(place.sheet, []).append((place.code, place.cell))
-    return found
 
 
 def _is_of(domain: str, found: Iterable[tuple[str, str]]) -> bool:

@@ -20,6 +20,8 @@ class _PointedSheet(Sheet):
     ``strays`` are the entries of the list that are no objects, by their row.
     """
 
+    is_lettered = False
+
     def __init__(self, name: str, grid: Sequence[Sequence[Any]], strays: Mapping[int, object]) -> None:
         super().__init__(name, grid)
         self._strays = strays

@@ -42,7 +42,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Scanned:
-    """What a file says by itself: ``scan`` without its rows, which are ``block``, in the text format of COPY."""
+    """What a file says by itself: ``scan`` without its rows, which are ``block``, in the text format of COPY.
+
+    A feedback workbook keeps its rows, and has no block.
+    """
 
     scan: Scan
     block: str

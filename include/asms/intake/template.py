@@ -17,8 +17,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from asms.intake.book import address
-from asms.intake.form_reading import fold_code
 from asms.intake.identity import mark_sheet, seal
+from asms.intake.spelling import fold_code
 
 FORM_CODE = "ASMS-ANNUAL"
 FORM_VERSION = "2"

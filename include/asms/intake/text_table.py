@@ -22,6 +22,8 @@ _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-
 class _TextSheet(Sheet):
     """The lines of a CSV; ``lines`` are their numbers in the file, which differ from the row's where a text spans lines."""
 
+    is_lettered = False
+
     def __init__(self, rows: Sequence[Sequence[str]], lines: Sequence[int], delimiter: str) -> None:
         width = max(map(len, rows), default=0)
         super().__init__(SHEET_NAME, [[*row, *[""] * (width - len(row))] for row in rows])

@@ -19,9 +19,17 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 import python_calamine
-from openpyxl.utils import column_index_from_string, get_column_letter
 
-from asms.intake.book import EMPTY, MAX_FILE_BYTES, MAX_SHEET_CELLS, CellValue, Kind, Sheet
+from asms.intake.book import (
+    EMPTY,
+    MAX_FILE_BYTES,
+    MAX_SHEET_CELLS,
+    CellValue,
+    Kind,
+    Sheet,
+    column_letters,
+    column_number,
+)
 from asms.intake.problem import ProblemError
 
 MAX_UNPACKED_BYTES = 100 << 20
@@ -58,7 +66,7 @@ class _WorkbookSheet(Sheet):
             return EMPTY
         if self._is_odd:
             return self._all_hidden.get((row, column), EMPTY)
-        start = self._xml.rfind(f'<c r="{get_column_letter(column)}{row}"'.encode())
+        start = self._xml.rfind(f'<c r="{column_letters(column)}{row}"'.encode())
         if start < 0:
             return EMPTY
         end = min((at for tag in (b"<c ", b"</row") if (at := self._xml.find(tag, start + 1)) > 0), default=start)
@@ -284,7 +292,7 @@ def _check_extent(name: str, xml: bytes) -> None:
         if reference is None:
             unplaced += 1
             continue
-        row, column = int(reference.group(2)), column_index_from_string(reference.group(1).decode())
+        row, column = int(reference.group(2)), column_number(reference.group(1).decode())
         if row > last_row or column > last_column:
             furthest = f"{reference.group(1).decode()}{row}"
         last_row, last_column = max(last_row, row), max(last_column, column)
@@ -317,7 +325,7 @@ class _CellScanner:
             self._column = 0
         elif name == "c":
             letters = attributes.get("r", "").rstrip("0123456789")
-            self._column = column_index_from_string(letters) if letters else self._column + 1
+            self._column = column_number(letters) if letters else self._column + 1
             self._type, self._texts = attributes.get("t", "n"), {}
         elif name in ("f", "v"):
             self._current = name

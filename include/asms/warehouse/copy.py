@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import islice
+from typing import TYPE_CHECKING
 
-import psycopg
-from psycopg import sql
+if TYPE_CHECKING:
+    import psycopg
 
 _BLOCK_ROWS = 2_000
 _NULL = "\\N"
@@ -15,7 +16,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "
 
 
 def copy_rows(
-    connection: psycopg.Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+    connection: "psycopg.Connection", table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> int:
     """COPY ``rows`` into ``table`` ('schema.name') in the caller's transaction; return how many.
 
@@ -35,8 +36,10 @@ def copy_rows(
     return count
 
 
-def copy_blocks(connection: psycopg.Connection, table: str, columns: Sequence[str], blocks: Iterable[str]) -> None:
+def copy_blocks(connection: "psycopg.Connection", table: str, columns: Sequence[str], blocks: Iterable[str]) -> None:
     """COPY blocks of text as ``format_rows`` makes them; large blocks cost a third of what single rows do."""
+    from psycopg import sql  # processes that read files format rows and never connect
+
     schema, _, name = table.partition(".")
     statement = sql.SQL("copy {}.{} ({}) from stdin").format(
         sql.Identifier(schema), sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -50,7 +53,10 @@ def format_rows(rows: Sequence[Sequence[object]]) -> str:
     """``rows`` in the text format of COPY, a line each. What has to be escaped is looked for in the whole, not value by value."""
     if not rows:
         return ""
-    lines = ["\t".join([value if value.__class__ is str else _spell(value) for value in row]) for row in rows]  # type: ignore[misc]
+    lines = [
+        "\t".join([value if value.__class__ is str else _NULL if value is None else _spell(value) for value in row])  # type: ignore[misc]
+        for row in rows
+    ]
     block = "\n".join(lines)
     null_count = sum([row.count(None) for row in rows])
     is_clean = (

@@ -8,8 +8,9 @@ import pytest
 from openpyxl import Workbook as NewWorkbook
 
 from asms.intake.form_definition import FormError, load_forms
-from asms.intake.form_reading import Return, fold_code, read_return
+from asms.intake.form_reading import Return, read_return
 from asms.intake.problem import ProblemError
+from asms.intake.spelling import fold_code
 
 THIRD_FORM = """
 form_code: ROADS-Q

@@ -185,6 +185,51 @@ def test_lines_and_sheets_that_are_gone_are_told(tmp_path: Path) -> None:
     assert "«TER»" in found.problems[1].message_uk
 
 
+def test_a_gone_sheet_is_told_though_another_bears_its_name(tmp_path: Path) -> None:
+    def cut(workbook: openpyxl.Workbook) -> None:
+        del workbook["TER"]
+        workbook["POP"].title = "TER"
+
+    found = _read(_edit(tmp_path / "звіт.xlsx", cut))
+    assert {(cell.sheet, cell.indicator_code) for cell in found.cells} == {("TER", "POP.001"), ("TER", "POP.002")}
+    assert [(p.rule_id, p.value_found) for p in found.problems] == [("FORM_SHEET_MISSING", "TER")]
+
+
+def test_a_sheet_without_its_lines_is_told_and_not_taken_as_blank(tmp_path: Path) -> None:
+    def cut(workbook: openpyxl.Workbook) -> None:
+        workbook["TER"].delete_rows(5, 2)
+
+    found = _read(_edit(tmp_path / "звіт.xlsx", cut))
+    assert {cell.sheet for cell in found.cells} == {"POP"}
+    assert [(p.rule_id, p.sheet, p.value_found) for p in found.problems] == [("TEMPLATE_CODES_CHANGED", "TER", "0")]
+
+
+def test_sheets_may_be_put_in_another_order_and_renamed_all(tmp_path: Path) -> None:
+    def change(workbook: openpyxl.Workbook) -> None:
+        workbook.move_sheet("_asms", -2)
+        workbook.move_sheet("POP", -1)
+        for number, name in enumerate(("POP", "TER")):
+            workbook[name].title = f"Аркуш {number}"
+
+    def cells(found: Return) -> set[tuple[str, str, str, str | None]]:
+        return {(cell.indicator_code, cell.sex, cell.cell, cell.value_text) for cell in found.cells}
+
+    found = _read(_edit(tmp_path / "звіт.xlsx", change))
+    assert found.problems == ()
+    assert cells(found) == cells(_read(_write(tmp_path / "as it was.xlsx")))
+
+
+def test_a_workbook_without_any_of_its_sheets_is_refused_by_their_names(tmp_path: Path) -> None:
+    def cut(workbook: openpyxl.Workbook) -> None:
+        workbook.create_sheet("нотатки", 0)["A2"] = "Вінницька міська територіальна громада"
+        workbook["нотатки"]["D2"] = "2024"
+        del workbook["TER"], workbook["POP"]
+
+    with pytest.raises(ProblemError, match="FORM_SHEET_MISSING") as refusal:
+        _read(_edit(tmp_path / "звіт.xlsx", cut))
+    assert "«TER, POP»" in refusal.value.message_uk
+
+
 def test_staging_knows_every_reason_that_a_template_offers() -> None:
     with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as stream:
         known = {row["reason_text"]: row["obs_status"] for row in csv.DictReader(stream)}

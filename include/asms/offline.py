@@ -20,8 +20,8 @@ from asms.catalogue.compile import Compiled, compile_catalogue
 from asms.catalogue.store import catalogue_rows
 from asms.intake.form_definition import load_forms
 from asms.intake.form_reading import read_last_year, read_return
-from asms.intake.table_reading import MappedCell
 from asms.intake.problem import ProblemError
+from asms.intake.table_reading import MappedCell
 from asms.paths import DBT_DIR
 from asms.quality.rule_sql import MARK, CompiledCheck, finding_statements, put_checks
 

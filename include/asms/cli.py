@@ -18,6 +18,7 @@ import yaml
 from asms.settings import Settings, SettingsError, load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import LockedError, Warehouse, load_lock, open_warehouse
+from asms.warehouse.dbt import DbtError
 from asms.warehouse.migrate import MigrationError, prepare
 
 if TYPE_CHECKING:
@@ -483,7 +484,7 @@ def main() -> None:
     """Entry point: errors that people can act on are printed in one line, others keep their traceback."""
     try:
         cli()
-    except (SettingsError, LockedError, MigrationError, embedded.EmbeddedServerError) as error:
+    except (SettingsError, LockedError, MigrationError, DbtError, embedded.EmbeddedServerError) as error:
         click.echo(f"asms: {error}", err=True)
         sys.exit(1)
 

@@ -16,6 +16,7 @@ from asms.findings import Finding, insert_findings
 from asms.notify import NotifyError, notify
 from asms.settings import Settings
 from asms.warehouse.connection import Warehouse
+from asms.warehouse.status import read_status
 
 BODY = "UA05020030000031457"
 
@@ -44,13 +45,15 @@ def recipients(tmp_path: Path) -> Path:
     return file
 
 
-def find(warehouse: Warehouse, number: int, *, code: str = "POP.001", value: str = "сорок", rule: str = "CELL_NOT_A_NUMBER"
-         ) -> None:  # fmt: skip
+def find(
+    warehouse: Warehouse, number: int, *, code: str = "POP.001", value: str = "сорок", rule: str = "CELL_NOT_A_NUMBER",
+    delivery_id: str | None = None,
+) -> None:  # fmt: skip
     """Open one finding in cell D<number>."""
     finding = Finding(
         rule, "submissions", f"Знайдено: {value}", f"Found: {value}", collection_code="ASMS", municipality_code=BODY,
         time_period="2024", indicator_code=code, sex="T", file_name="звіт.xlsx", sheet="POP", cell=f"D{number}",
-        value_found=value,
+        value_found=value, delivery_id=delivery_id,
     )  # fmt: skip
     with warehouse.connect("loader") as connection:
         insert_findings(connection, [finding], is_sample=True)
@@ -95,6 +98,22 @@ def test_good_run_tells_nobody(told: Warehouse, settings: Settings) -> None:
     find(told, 1, rule="FILE_DUPLICATE_BYTES")  # info
     assert notify(told, settings, 1).mail_count == 0
     assert not settings.outbox.exists()
+
+
+def test_a_trial_is_told_to_its_sender_alone(told: Warehouse, settings: Settings) -> None:
+    deliver = (
+        "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample, "
+        "is_test) values (%s, 'submissions', 'test', %s, 1, 'x', 1, 1, true, %s)"
+    )
+    with told.connect("loader") as connection:
+        connection.execute(deliver, ("trial", "_test/звіт.xlsx", True))
+        connection.execute(deliver, ("return", "звіт.xlsx", False))
+    find(told, 1, delivery_id="trial")
+    assert notify(told, settings, 1).mail_count == 0
+    assert read_status(told).open_findings == []
+    find(told, 2, delivery_id="return")
+    assert notify(told, settings, 1).mail_count > 0
+    assert [row["open_count"] for row in read_status(told).open_findings] == [1]
 
 
 def test_mail_is_a_file_that_mail_programs_read(told: Warehouse, settings: Settings, recipients: Path) -> None:

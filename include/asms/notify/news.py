@@ -222,10 +222,10 @@ told as (
                 )
             else split_part(finding.indicator_code, '.', 1) in (select restricted.domain_code from restricted)
         end as is_withheld
-    from quality.finding
+    from quality.open_finding as finding
     inner join quality.rule on finding.rule_id = rule.rule_id
     left join catalogue.indicator on finding.indicator_code = indicator.indicator_code
-    where finding.is_open and finding.severity in ('fatal', 'error', 'warning')
+    where finding.severity in ('fatal', 'error', 'warning')
 ),
 
 placed as (

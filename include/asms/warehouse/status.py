@@ -28,7 +28,7 @@ order by gate, dataset, check_id
 _SOURCES = "select source, is_ok, message, checked_at, last_ok_at, row_count from ops.source_status order by source"
 
 _FINDINGS = """
-select dataset, severity, count(*) as open_count from quality.finding where is_open group by dataset, severity
+select dataset, severity, count(*) as open_count from quality.open_finding group by dataset, severity
 order by dataset, array_position(array['fatal', 'error', 'warning', 'info'], severity)
 """
 

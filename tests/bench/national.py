@@ -126,7 +126,7 @@ def _write_some(piece: _Piece) -> int:
 
 def _write_one(piece: _Piece, hromada: Hromada) -> int:
     chance = random.Random(f"{piece.seed} {hromada.code}")  # noqa: S311 - figures for a measurement
-    given = make_answers(_invent(hromada, chance), int(YEAR))
+    given = make_answers(invent(hromada), int(YEAR))
     nothing = Answer(None, REASONS["M_NC"])
     changed = {_CODE_MARK: hromada.code, _NAME_MARK: hromada.name, _YEAR_MARK: YEAR}
     lines = _identity(piece.marked)
@@ -148,8 +148,9 @@ def _write_one(piece: _Piece, hromada: Hromada) -> int:
     return count
 
 
-def _invent(hromada: Hromada, chance: random.Random) -> Invented:
+def invent(hromada: Hromada) -> Invented:
     """A hromada as the sample's answers want it, of an invented kind, and size where the sample's register has none."""
+    chance = random.Random(hromada.code)  # noqa: S311 - figures for a measurement
     persons = _known_populations().get(hromada.code) or round(10 ** chance.uniform(3.5, 5.2))
     kind = chance.choice(("міська", "селищна", "сільська"))
     nowhere = [""] * 6

@@ -17,32 +17,10 @@ import psutil
 
 from asms.sample.server import serve
 from asms.warehouse import embedded
+from tests.bench.cost import find_postmaster, server_seconds, tree_seconds
 from tests.bench.national import HROMADA_COUNT, list_hromadas, write_national_cycle, write_returns
 
 _LINE = re.compile(r"^ *(\w+) +([\d.]+) s")
-
-
-def server_seconds(postmaster: psutil.Process) -> float:
-    """CPU time of the server: its processes that run, and those that ended."""
-    total = 0.0
-    for child in postmaster.children():
-        with suppress(psutil.NoSuchProcess):  # it ended meanwhile, and is counted below
-            total += sum(child.cpu_times()[:2])
-    return total + sum(postmaster.cpu_times()[:4])
-
-
-def tree_seconds(root: psutil.Process) -> float:
-    """CPU time of a process, its children and theirs, and of those of them that were waited for."""
-    total = sum(root.cpu_times()[:4])
-    for child in root.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            total += sum(child.cpu_times()[:4])
-    return total
-
-
-def find_postmaster(home: Path) -> psutil.Process:
-    """The server of ``home``, which runs."""
-    return psutil.Process(int((home / "pg" / "data" / "postmaster.pid").read_text().split()[0]))
 
 
 def run_night(home: Path, drop: Path, *, quiet: bool = False) -> tuple[float, float]:

@@ -10,8 +10,8 @@
     )
 }}
 
--- Hash joins alone: the planner takes the answers of a year for a few rows, joins them by collection and year, and goes through all
--- of them for every body and domain, 69 s of CPU for 300 bodies.
+-- Hash joins alone: the planner takes the answers of a year for a few rows, joins them by collection and year, and goes
+-- through all of them for every body and domain, 69 s of CPU for 300 bodies.
 
 with
 

@@ -6,7 +6,8 @@
     `redo_by`, in the model's config.meta, names the extent:
       municipality  the body and year that changed
       year          every body in a year that changed (a list of non-reporters is a matter of the whole year)
-      peer_group    the peer groups of the body that changed, in that year and the next (which looks back at it)
+      peer_group    in the peer groups of the body that changed, the cells that it changed, in that year and the next (which
+                    looks back at it); such a model has the pre-hook find_changed_cells()
 -#}
 {% macro redo_condition(alias, redo_by='municipality', code_column='municipality_code') -%}
     {%- if redo_by == 'municipality' -%}
@@ -31,8 +32,59 @@
                 changed_group.peer_group_code = {{ alias }}.peer_group_code
                 and changed_group.time_period = left({{ alias }}.time_period, 4)
         )
+        and exists (
+            select 1
+            from changed_cell
+            where
+                changed_cell.indicator_code = {{ alias }}.indicator_code
+                and changed_cell.sex = {{ alias }}.sex
+                and changed_cell.time_period = {{ alias }}.time_period
+        )
     {%- else -%}
         {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, year or peer_group is meant") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    Before a model that is built by peer groups: the temporary table changed_cell, the indicators, sexes and periods in which a
+    body that changed says otherwise than the profiles hold, and the same a year later, since a profile looks back. The profiles
+    are made last of all, so what they hold is what was worked in; there are no profiles before the first full build.
+-#}
+{% macro find_changed_cells() -%}
+    {%- set profiles = adapter.get_relation(this.database, this.schema, 'mart_municipality_profile') if execute and is_incremental() -%}
+    {%- if execute and is_incremental() %}
+        create temporary table changed_cell on commit drop as
+        select distinct
+            coalesce(fact.indicator_code, held.indicator_code) as indicator_code,
+            coalesce(fact.sex, held.sex) as sex,
+            years.time_period
+        from (
+            select * from {{ ref('fct_indicator_value') }} as fact where {{ redo_condition('fact') }}
+        ) as fact
+        full join (
+            {%- if profiles %}
+            select * from {{ profiles }} as held where {{ redo_condition('held') }}
+            {%- else %}
+            select * from {{ ref('fct_indicator_value') }} where false
+            {%- endif %}
+        ) as held
+            on
+                fact.municipality_code = held.municipality_code
+                and fact.collection_code = held.collection_code
+                and fact.indicator_code = held.indicator_code
+                and fact.time_period = held.time_period
+                and fact.sex = held.sex
+        cross join lateral (
+            select coalesce(fact.time_period, held.time_period) as time_period
+            union all
+            select
+                (left(coalesce(fact.time_period, held.time_period), 4)::integer + 1)::text
+                || substr(coalesce(fact.time_period, held.time_period), 5)
+        ) as years
+        where
+            (fact.municipality_code, fact.obs_value, fact.obs_status, fact.unit_measure, fact.is_sample)
+            is distinct from (held.municipality_code, held.obs_value, held.obs_status, held.unit_measure, held.is_sample);
+        analyze changed_cell
     {%- endif -%}
 {%- endmacro %}
 
@@ -60,7 +112,34 @@
     from {{ arg_dict['temp_relation'] }}
 {% endmacro %}
 
-{#- Statistics of a table that was just filled: autovacuum comes too late for the models that read it a second later. -#}
+{#-
+    What a test of a model asks about, in place of dbt's own macro of this name: the keys that the running build redoes where the
+    model is built key by key, all rows otherwise. The rows of other keys were asked when they were made. A full build has no keys.
+    A test depends on its own model and on nothing else, so the keys are named here without ref().
+-#}
+{% macro get_where_subquery(relation) -%}
+    {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}
+    {%- if tested and tested.config.incremental_strategy == 'changed_keys' and has_changed_keys() -%}
+        {%- set meta = tested.config.meta or {} -%}
+        {%- set code_column = meta.get('code_column', 'municipality_code') -%}
+        {%- set asked = (code_column ~ ', ') if code_column in tested.columns and meta.get('redo_by') != 'year' else '' -%}
+        {%- do return(
+            '(select * from ' ~ relation ~ ' where (' ~ asked ~ 'left(time_period, 4)) in (select '
+            ~ ('municipality_code, ' if asked else '') ~ 'time_period from staging.stg_ops__changed_key)) as asked'
+        ) -%}
+    {%- endif -%}
+    {%- do return(relation) -%}
+{%- endmacro %}
+
+{% macro has_changed_keys() -%}
+    {%- do return(run_query('select 1 from staging.stg_ops__changed_key limit 1').rows | length > 0) -%}
+{%- endmacro %}
+
+{#-
+    Statistics of a table that was just filled: autovacuum comes too late for the models that read it a second later. A few changed
+    keys leave the statistics true.
+-#}
 {% macro analyze_table() -%}
-    {%- if config.get('materialized') in ('table', 'incremental') -%} analyze {{ this }} {%- endif -%}
+    {%- set is_new = config.get('materialized') == 'table' or (config.get('materialized') == 'incremental' and not is_incremental()) -%}
+    {%- if is_new -%} analyze {{ this }} {%- endif -%}
 {%- endmacro %}

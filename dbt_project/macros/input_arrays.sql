@@ -5,75 +5,124 @@
     `cells` and `keys` are relations or names of CTEs; `cells` has one row per collection_code, municipality_code, time_period,
     indicator_code, sex. What no cell answers has status M_NR, or M_ND when it is asked of a year for which the body has sent no
     return yet.
+
+    Body by body, so that what is joined and put in order is one return and stays in the processor's cache: in one join over the
+    country the same takes twice the time. `offset 0` keeps the planner from making one join of it.
 -#}
 {% macro input_arrays(cells, keys) %}
-    select
-        places.municipality_code,
-        places.time_period,
-        array_agg(
-            coalesce(case when places.origin = 'register' then register.population else cells.obs_value end, 'NaN')
-            order by places.slot
-        ) as v,
-        array_agg(
-            case
-                when places.origin = 'register' then case when register.population is null then 'M_NR' else 'A' end
-                when cells.obs_status is not null then cells.obs_status
-                when places.period_offset > 0 and returns.time_period is null then 'M_ND'
-                else 'M_NR'
-            end
-            order by places.slot
-        ) as s,
-        array_agg(
-            case
-                when cells.obs_status = 'M_NA' then 1
-                when cells.obs_status = 'M_ND' then 2
-                when cells.obs_status is null and places.period_offset > 0 and returns.time_period is null then 2
-                else 0
-            end
-            order by places.slot
-        ) as m
-    from (
-        -- `offset 0` makes the planner count these before it chooses how to join them
+    with
+
+    inputs as materialized (
         select
-            keys.municipality_code,
-            keys.time_period,
-            inputs.slot,
-            inputs.origin,
-            inputs.collection_code,
-            inputs.indicator_code,
-            inputs.sex,
-            inputs.period_offset,
-            (keys.time_period::integer + inputs.period_offset)::text as asked_period
-        from {{ keys }} as keys
-        cross join {{ ref('stg_catalogue__formula_input') }} as inputs
-        offset 0
-    ) as places
-    left join {{ cells }} as cells
-        on
-            places.origin = 'reported'
-            and places.collection_code = cells.collection_code
-            and places.municipality_code = cells.municipality_code
-            and places.asked_period = cells.time_period
-            and places.indicator_code = cells.indicator_code
-            and places.sex = cells.sex
-    left join {{ ref('stg_submissions__return') }} as returns
-        on
-            places.period_offset > 0
-            and places.collection_code = returns.collection_code
-            and places.municipality_code = returns.municipality_code
-            and places.asked_period = returns.time_period
-    left join (
+            slot,
+            origin,
+            collection_code,
+            indicator_code,
+            sex,
+            period_offset
+        from {{ ref('stg_catalogue__formula_input') }}
+    ),
+
+    years as materialized (
+        select distinct period_offset
+        from inputs
+    ),
+
+    sent as materialized (
+        select
+            collection_code,
+            municipality_code,
+            time_period
+        from {{ ref('stg_submissions__return') }}
+    ),
+
+    registered as materialized (
         select
             municipality_code,
             population::double precision as population,
             time_period as known_from,
             coalesce(lead(time_period) over (partition by municipality_code order by time_period), '9999') as known_to
         from {{ ref('stg_population__municipality') }}
-    ) as register
-        on
-            places.origin = 'register'
-            and places.municipality_code = register.municipality_code
-            and places.asked_period >= register.known_from
-            and places.asked_period < register.known_to
-    group by places.municipality_code, places.time_period
+    )
+
+    select
+        keys.municipality_code,
+        keys.time_period,
+        arrays.v,
+        arrays.s,
+        arrays.m
+    from {{ keys }} as keys
+    cross join lateral (
+        select
+            array_agg(
+                coalesce(case when places.origin = 'register' then places.population else places.obs_value end, 'NaN')
+                order by places.slot
+            ) as v,
+            array_agg(
+                case
+                    when places.origin = 'register' then case when places.population is null then 'M_NR' else 'A' end
+                    when places.obs_status is not null then places.obs_status
+                    when places.is_ahead then 'M_ND'
+                    else 'M_NR'
+                end
+                order by places.slot
+            ) as s,
+            array_agg(
+                case
+                    when places.obs_status = 'M_NA' then 1
+                    when places.obs_status = 'M_ND' then 2
+                    when places.obs_status is null and places.is_ahead then 2
+                    else 0
+                end
+                order by places.slot
+            ) as m
+        from (
+            select
+                inputs.slot,
+                inputs.origin,
+                answers.obs_value,
+                answers.obs_status,
+                register.population,
+                inputs.period_offset > 0 and returns.time_period is null as is_ahead
+            from inputs
+            left join (
+                select cells.*
+                from years
+                inner join {{ cells }} as cells
+                    on
+                        cells.municipality_code = keys.municipality_code
+                        and cells.time_period = (keys.time_period::integer + years.period_offset)::text
+                offset 0
+            ) as answers
+                on
+                    inputs.origin = 'reported'
+                    and inputs.collection_code = answers.collection_code
+                    and inputs.indicator_code = answers.indicator_code
+                    and inputs.sex = answers.sex
+                    and (keys.time_period::integer + inputs.period_offset)::text = answers.time_period
+            left join (
+                select
+                    sent.collection_code,
+                    sent.time_period
+                from sent
+                where sent.municipality_code = keys.municipality_code
+                offset 0
+            ) as returns
+                on
+                    inputs.period_offset > 0
+                    and inputs.collection_code = returns.collection_code
+                    and (keys.time_period::integer + inputs.period_offset)::text = returns.time_period
+            left join (
+                select registered.*
+                from registered
+                where registered.municipality_code = keys.municipality_code
+                offset 0
+            ) as register
+                on
+                    inputs.origin = 'register'
+                    and (keys.time_period::integer + inputs.period_offset)::text >= register.known_from
+                    and (keys.time_period::integer + inputs.period_offset)::text < register.known_to
+            order by inputs.slot
+        ) as places
+    ) as arrays
 {% endmacro %}

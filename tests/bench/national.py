@@ -1,7 +1,7 @@
 """A national cycle for measuring: a return of every hromada, 1,118 cells each, 2 % of them faulty. Equal seeds, equal bytes.
 
-One workbook is written by the template itself, with a mark in place of every answer; the others are that one with the marks
-replaced in its XML, which takes a twentieth of the time.
+Answers are made as the sample's are, for an invented population. One workbook is written by the template itself, with a mark
+in place of every answer; the others are that one with the marks replaced in its XML, which takes a twentieth of the time.
 """
 
 import random
@@ -15,14 +15,18 @@ from multiprocessing import get_context
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import python_calamine
+
 from asms.catalogue import load_catalogue
-from asms.intake.identity import CHECKSUM, read_identity, seal
-from asms.intake.template import IDENTITY_SHEET, TemplateAnswer, TemplateRow, write_template
-from asms.intake.workbook import Workbook
+from asms.intake.identity import CHECKSUM, seal
+from asms.intake.template import IDENTITY_SHEET, TemplateAnswer, write_template
+from asms.returns import list_questions
+from asms.sample.answers import REASONS, Answer, make_answers
+from asms.sample.hromadas import Hromada as Invented
+from asms.sample.hromadas import read_hromadas
 from asms.sources.katottg import _packaged_workbook, read_units
 
-SUBMITTED_COUNT, SPLIT_COUNT = 850, 134
-CELL_COUNT = SUBMITTED_COUNT + 2 * SPLIT_COUNT
+CELL_COUNT = 850 + 2 * 134
 HROMADA_COUNT = 1_469
 FAULTY_SHARE = 0.02
 YEAR = "2024"
@@ -51,37 +55,6 @@ class Hromada:
     name: str
 
 
-def make_rows() -> list[TemplateRow]:
-    """The questions of the return: the catalogue's own, made up to 850 (134 split by sex) while it is smaller."""
-    catalogue = load_catalogue()
-    domains = {domain.domain_code: domain.name_uk for domain in catalogue.domains}
-    cards = [card for card in catalogue.indicators if card.collection_code == "ASMS" and not card.is_derived]
-    rows = [
-        TemplateRow(
-            code=card.indicator_code,
-            domain_code=card.domain_code,
-            domain_name_uk=domains[card.domain_code],
-            name_uk=card.name_uk,
-            name_en=card.name_en,
-            unit=card.unit_measure,
-            is_sex_split=card.is_sex_split,
-        )
-        for card in cards
-    ]
-    domain_codes = sorted({row.domain_code for row in rows})
-    split = sum(row.is_sex_split for row in rows)
-    for number in range(SUBMITTED_COUNT - len(rows)):
-        domain = domain_codes[number % len(domain_codes)]
-        is_split = split < SPLIT_COUNT
-        split += is_split
-        code = f"{domain}.{900 - number // len(domain_codes)}"
-        name = f"Показник {code} для вимірювання швидкості читання, усього за звітний рік"
-        rows.append(TemplateRow(code, domain, domains[domain], name, f"Indicator {code} for bench", "осіб", is_split))
-    rows.sort(key=lambda row: row.domain_code)
-    assert sum(1 + 2 * row.is_sex_split for row in rows) == CELL_COUNT
-    return rows
-
-
 def list_hromadas(count: int = HROMADA_COUNT) -> list[Hromada]:
     """The first ``count`` hromadas of the codifier outside of Crimea, in the order of their codes."""
     rows = read_units(_packaged_workbook().read_bytes())
@@ -91,10 +64,17 @@ def list_hromadas(count: int = HROMADA_COUNT) -> list[Hromada]:
 
 def write_national_cycle(folder: Path, *, seed: int = 1, count: int = HROMADA_COUNT) -> int:
     """Write the workbooks below ``folder`` with both cores; return how many cells they hold."""
+    return write_returns(folder, list_hromadas(count), seed=seed)
+
+
+def write_returns(
+    folder: Path, hromadas: Sequence[Hromada], *, seed: int = 1, faulty_share: float = FAULTY_SHARE
+) -> int:
+    """Write the workbooks of ``hromadas``. Without faults they are what a body sends that mended all of them."""
     folder.mkdir(parents=True, exist_ok=True)
-    hromadas = list_hromadas(count)
     marked = folder / "marked.part"
-    rows = make_rows()
+    catalogue = load_catalogue()
+    rows = list_questions(catalogue, int(YEAR))
     asked = [(row.code, sex) for row in rows for sex in ("T", "F", "M")[: 3 if row.is_sex_split else 1]]
     write_template(
         marked,
@@ -102,60 +82,101 @@ def write_national_cycle(folder: Path, *, seed: int = 1, count: int = HROMADA_CO
         municipality_code=_CODE_MARK,
         municipality_name=_NAME_MARK,
         time_period=_YEAR_MARK,
-        catalogue_version=load_catalogue().catalogue_version,
+        catalogue_version=catalogue.catalogue_version,
         answers={key: TemplateAnswer(_MARK + number) for number, key in enumerate(asked)},
     )
-    pieces = [(str(folder), str(marked), hromadas[start : start + 50], seed) for start in range(0, len(hromadas), 50)]
+    assert len(asked) == CELL_COUNT
+    pieces = [
+        _Piece(folder, marked, hromadas[start : start + 50], asked, seed, faulty_share)
+        for start in range(0, len(hromadas), 50)
+    ]
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         written = sum(pool.map(_write_some, pieces))
     marked.unlink()
     return written
 
 
+@dataclass(frozen=True)
+class _Piece:
+    folder: Path
+    marked: Path
+    hromadas: Sequence[Hromada]
+    asked: Sequence[tuple[str, str]]
+    seed: int
+    faulty_share: float
+
+
 @cache
-def _split_parts(marked: str) -> list[tuple[str, list[bytes]]]:
+def _split_parts(marked: Path) -> list[tuple[str, list[bytes]]]:
     """Parts of the marked workbook, each split at its marked cells: text, address, attributes, mark, text, …"""
     with zipfile.ZipFile(marked) as archive:
         return [(name, _MARKED_CELL.split(archive.read(name))) for name in archive.namelist()]
 
 
 @cache
-def _hidden_lines(marked: str) -> dict[str, str]:
-    return read_identity(Workbook(Path(marked).read_bytes()).sheet(IDENTITY_SHEET))
+def _identity(marked: Path) -> dict[str, str]:
+    """Lines of the marked workbook's hidden sheet."""
+    sheet = python_calamine.CalamineWorkbook.from_path(str(marked)).get_sheet_by_name(IDENTITY_SHEET)
+    return {str(key): str(value) for key, value, *_ in sheet.to_python()}
 
 
-def _write_some(piece: tuple[str, str, Sequence[Hromada], int]) -> int:
-    folder, marked, hromadas, seed = piece
-    return sum(_write_one(Path(folder), marked, hromada, seed) for hromada in hromadas)
+def _write_some(piece: _Piece) -> int:
+    return sum(_write_one(piece, hromada) for hromada in piece.hromadas)
 
 
-def _write_one(folder: Path, marked: str, hromada: Hromada, seed: int) -> int:
-    chance = random.Random(f"{seed} {hromada.code}")  # noqa: S311 - figures for a measurement
+def _write_one(piece: _Piece, hromada: Hromada) -> int:
+    chance = random.Random(f"{piece.seed} {hromada.code}")  # noqa: S311 - figures for a measurement
+    given = make_answers(invent(hromada), int(YEAR))
+    nothing = Answer(None, REASONS["M_NC"])
+    changed = {_CODE_MARK: hromada.code, _NAME_MARK: hromada.name, _YEAR_MARK: YEAR}
+    lines = _identity(piece.marked)
+    own = {key: changed.get(value, value) for key, value in lines.items() if key != CHECKSUM}
+    changed[lines[CHECKSUM]] = seal(own, {})[CHECKSUM]
     count = 0
-    lines = dict(_hidden_lines(marked))
-    checksum = lines.pop(CHECKSUM).encode()
-    own = {"municipality_code": hromada.code, "municipality_name": hromada.name, "time_period": YEAR}
-    own_checksum = seal({**lines, **own}, {})[CHECKSUM].encode()
-    with zipfile.ZipFile(folder / f"{hromada.code}.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, split in _split_parts(marked):
+    with zipfile.ZipFile(piece.folder / f"{hromada.code}.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, split in _split_parts(piece.marked):
             out = [split[0]]
             for at in range(1, len(split), 4):
                 place = b'r="' + split[at] + b'"' + re.sub(rb' t="n"', b"", split[at + 1])
-                out += [_cell(place.decode(), chance).encode(), split[at + 3]]
+                answer = given.get(piece.asked[int(split[at + 2]) - _MARK], nothing)
+                out += [_cell(place.decode(), answer, chance, piece.faulty_share).encode(), split[at + 3]]
                 count += 1
-            xml = b"".join(out).replace(_CODE_MARK.encode(), hromada.code.encode())
-            xml = xml.replace(_NAME_MARK.encode(), escape(hromada.name).encode()).replace(checksum, own_checksum)
-            archive.writestr(
-                zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)),
-                xml.replace(f">{_YEAR_MARK}<".encode(), f">{YEAR}<".encode()),
-                zipfile.ZIP_DEFLATED,
-            )
+            xml = b"".join(out)
+            for mark, text in changed.items():
+                xml = xml.replace(f">{mark}<".encode(), f">{escape(text)}<".encode())
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), xml, zipfile.ZIP_DEFLATED)
     return count
 
 
-def _cell(place: str, chance: random.Random) -> str:
-    if chance.random() < FAULTY_SHARE:
+def invent(hromada: Hromada) -> Invented:
+    """A hromada as the sample's answers want it, of an invented kind, and size where the sample's register has none."""
+    chance = random.Random(hromada.code)  # noqa: S311 - figures for a measurement
+    persons = _known_populations().get(hromada.code) or round(10 ** chance.uniform(3.5, 5.2))
+    kind = chance.choice(("міська", "селищна", "сільська"))
+    nowhere = [""] * 6
+    return Invented(
+        hromada.code,
+        hromada.name,
+        kind,
+        *nowhere,
+        persons,
+        round(chance.uniform(100, 900), 1),
+        chance.randint(3, 60),
+        "",
+        "",
+        True,
+    )
+
+
+@cache
+def _known_populations() -> dict[str, int | None]:
+    return {known.municipality_code: known.population_2022 for known in read_hromadas()}
+
+
+def _cell(place: str, answer: Answer, chance: random.Random, faulty_share: float) -> str:
+    if chance.random() < faulty_share:
         return chance.choice(_FAULTS).format(place)
-    size = 10 ** chance.uniform(0, 6)
-    value = int(size) if chance.random() < 0.6 else round(size, 2)
-    return f"<c {place}><v>{value}</v></c>"
+    if answer.value is None:
+        mark = "…" if answer.reason == REASONS["M_NC"] else "х"
+        return f'<c {place} t="inlineStr"><is><t>{mark}</t></is></c>'
+    return f"<c {place}><v>{answer.value}</v></c>"

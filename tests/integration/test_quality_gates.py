@@ -7,7 +7,7 @@ import pytest
 
 from asms.quality.expectations import run_suites
 from asms.quality.gates import GateResult, run_gate
-from asms.quality.suites import GATES, Gate, load_suites
+from asms.quality.suites import GATES, AskedBuild, Gate, load_suites
 from asms.warehouse.connection import Role, Warehouse
 
 LAYERS = Path(__file__).with_name("quality_layers.sql").read_text(encoding="utf-8")
@@ -120,7 +120,7 @@ def test_lost_connection_is_raised_and_closes_no_gate(layers: Warehouse) -> None
     )
     run(layers, "transformer", _UNITS)
     with pytest.raises(psycopg.OperationalError, match="terminating connection"):
-        run_suites(layers, [cells.model_copy(update={"expectations": (schema, cut)})], 1)
+        run_suites(layers, [cells.model_copy(update={"expectations": (schema, cut)})], AskedBuild(1, is_full=True))
 
 
 def test_whole_country_passes_and_a_lost_hromada_closes_the_gate(layers: Warehouse) -> None:

@@ -143,6 +143,18 @@ def test_a_key_that_is_none_is_not_published(warehouse: Warehouse, tmp_path: Pat
     assert _read(warehouse) == [("UA1", 1.0, 1, 1)]
 
 
+def test_a_build_knows_the_size_of_what_was_loaded(warehouse: Warehouse) -> None:
+    with warehouse.connect("admin") as connection:
+        connection.execute(
+            "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
+            "select 'load ' || number, 'katottg', '', '1', 'failed', true from generate_series(1, 500) as number"
+        )
+    start_build(warehouse, force=True)
+    with warehouse.connect("gate") as connection:
+        size = connection.execute("select reltuples from pg_class where oid = 'ops.load'::regclass").fetchone()
+    assert size == (500,)
+
+
 def test_a_build_that_was_overtaken_may_not_go_on(warehouse: Warehouse, tmp_path: Path) -> None:
     _build(warehouse, [("UA1", 1.0, "a")])
     first = start_build(warehouse, force=True)

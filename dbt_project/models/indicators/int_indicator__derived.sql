@@ -45,18 +45,7 @@ inputs as (
 ),
 
 computed as (
-
-    select
-        inputs.municipality_code,
-        inputs.time_period,
-        formula.indicator_code,
-        formula.sex,
-        formula.obs_value,
-        formula.obs_status
-    from inputs
-    -- lateral, since the rows are computed from the arrays of the row that they are joined to
-    cross join lateral ({{ formula_rows() }}) as formula (indicator_code, sex, obs_value, obs_status)  -- noqa: ST05
-
+    {{ formula_rows('inputs') }}
 ),
 
 final as (

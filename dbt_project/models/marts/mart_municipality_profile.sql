@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
+        pre_hook='{{ find_changed_cells() }}',
         indexes=[
             {
                 'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
@@ -11,6 +12,8 @@
         ],
     )
 }}
+
+-- depends_on: {{ ref('stg_ops__changed_key') }}
 
 with
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from asms.quality.suites import Check, CheckSeverity, Suite
+from asms.quality.suites import AskedBuild, Check, CheckSeverity, Suite
 from asms.warehouse.connection import Warehouse, says_connection_lost
 
 _LONGEST = 2000
@@ -38,7 +38,7 @@ class CheckResult:
     owner: str
 
 
-def run_suites(warehouse: Warehouse, suites: Sequence[Suite], build_id: int) -> list[CheckResult]:
+def run_suites(warehouse: Warehouse, suites: Sequence[Suite], build: AskedBuild) -> list[CheckResult]:
     """Ask the expectations of ``suites``, all of one gate, as role ``gate``; results in the order of the files.
 
     The schema is asked first: where a column or the table is missing, the other expectations of that table are not asked, for
@@ -65,27 +65,27 @@ def run_suites(warehouse: Warehouse, suites: Sequence[Suite], build_id: int) -> 
         "warehouse", connection_string=url.render_as_string(hide_password=False), create_temp_table=False
     )
     try:
-        return [result for suite in suites for result in _run_suite(source, suite, build_id)]
+        return [result for suite in suites for result in _run_suite(source, suite, build)]
     finally:
         source.get_engine().dispose()
 
 
-def _run_suite(source: Any, suite: Suite, build_id: int) -> list[CheckResult]:
+def _run_suite(source: Any, suite: Suite, build: AskedBuild) -> list[CheckResult]:
     from great_expectations.datasource.fluent.interfaces import TestConnectionError
 
     schema_check, *others = suite.expectations
     try:
         asset = source.add_table_asset(suite.table, table_name=suite.table)
     except TestConnectionError as error:
-        return [_broken(suite, schema_check, build_id, f"the table cannot be read: {error}")]
+        return [_broken(suite, schema_check, build, f"the table cannot be read: {error}")]
     batch = asset.add_batch_definition_whole_table("all")
-    results = _validate(batch, suite, [schema_check], build_id)
+    results = _validate(batch, suite, [schema_check], build)
     if results[0].success:
-        results += _validate(batch, suite, others, build_id)
+        results += _validate(batch, suite, others, build)
     return results
 
 
-def _validate(batch: Any, suite: Suite, checks: Sequence[Check], build_id: int) -> list[CheckResult]:
+def _validate(batch: Any, suite: Suite, checks: Sequence[Check], build: AskedBuild) -> list[CheckResult]:
     """Ask ``checks`` in one validation, which shares metrics between them."""
     from great_expectations.core.expectation_suite import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
@@ -98,7 +98,7 @@ def _validate(batch: Any, suite: Suite, checks: Sequence[Check], build_id: int) 
         expectations=[
             {
                 "type": check.type,
-                "kwargs": check.arguments(build_id),
+                "kwargs": check.arguments(build),
                 "severity": check.severity,
                 "meta": {"rule_id": check.rule_id},
             }
@@ -111,15 +111,13 @@ def _validate(batch: Any, suite: Suite, checks: Sequence[Check], build_id: int) 
     for answer in answers:  # in an order of their own
         check = by_rule[answer.expectation_config.meta["rule_id"]]
         error = _error_text(answer.exception_info)
-        found[check.rule_id] = (
-            _broken(suite, check, build_id, error) if error else _answered(suite, check, build_id, answer)
-        )
-    return [found.get(rule) or _broken(suite, by_rule[rule], build_id, "no answer came") for rule in by_rule]
+        found[check.rule_id] = _broken(suite, check, build, error) if error else _answered(suite, check, build, answer)
+    return [found.get(rule) or _broken(suite, by_rule[rule], build, "no answer came") for rule in by_rule]
 
 
-def _answered(suite: Suite, check: Check, build_id: int, answer: Any) -> CheckResult:
+def _answered(suite: Suite, check: Check, build: AskedBuild, answer: Any) -> CheckResult:
     told = answer.result
-    query = check.query(suite.dataset, build_id)
+    query = check.query(suite.dataset, build)
     return CheckResult(
         dataset=suite.dataset,
         rule_id=check.rule_id,
@@ -136,7 +134,7 @@ def _answered(suite: Suite, check: Check, build_id: int, answer: Any) -> CheckRe
     )
 
 
-def _broken(suite: Suite, check: Check, build_id: int, error: str) -> CheckResult:
+def _broken(suite: Suite, check: Check, build: AskedBuild, error: str) -> CheckResult:
     if says_connection_lost(error):
         raise psycopg.OperationalError(f"{check.rule_id}: {error}")
     error = " ".join(error.split())[:_LONGEST]
@@ -149,7 +147,7 @@ def _broken(suite: Suite, check: Check, build_id: int, error: str) -> CheckResul
         unexpected_count=None,
         element_count=None,
         observed_value=None,
-        failing_rows_sql=check.query(suite.dataset, build_id),
+        failing_rows_sql=check.query(suite.dataset, build),
         message_uk=f"{check.message_uk} Перевірку не вдалося виконати: {error}",
         message_en=f"{check.message_en} The check could not be made: {error}",
         owner=suite.owner,

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from asms.quality.expectations import CheckResult, run_suites
-from asms.quality.suites import Gate, Suite, load_suites
+from asms.quality.suites import AskedBuild, Gate, Suite, load_suites
 from asms.warehouse.connection import Warehouse
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,10 @@ def run_gate(warehouse: Warehouse, gate: Gate, build_id: int) -> GateResult:
     critical one. A closed gate is told in the result, not raised: stopping is the caller's.
     """
     suites = load_suites()
-    results = run_suites(warehouse, [suite for suite in suites if suite.gate == gate], build_id)
+    with warehouse.connect("gate") as connection:
+        row = connection.execute("select is_full from ops.build where build_id = %s", (build_id,)).fetchone()
+    build = AskedBuild(int(build_id), is_full=row is None or bool(row[0]))
+    results = run_suites(warehouse, [suite for suite in suites if suite.gate == gate], build)
     with warehouse.connect("gate") as connection:
         _store_rules(connection, suites)
         connection.execute(

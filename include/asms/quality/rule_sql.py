@@ -241,19 +241,31 @@ _CELL_RULES = {
 NAMED_RULES = [*_CELL_RULES]
 """Rules whose titles speak of any indicator, so that a message must name the one."""
 
+# Of many cells few fail, and the verdicts of all are few combinations: each is looked for once for all rules.
+_FAILED_CELLS = f"""
+create temporary table failed as select * from judged where 'fail' in ({", ".join(verdict for verdict, _ in _CELL_RULES.values())})
+"""  # noqa: S608 - names of columns
+
+_COUNT_VERDICTS = f"""
+create temporary table verdict_set as
+select {", ".join(verdict for verdict, _ in _CELL_RULES.values())}, count(*) as target_count
+from judged
+group by {", ".join(verdict for verdict, _ in _CELL_RULES.values())}
+"""  # noqa: S608 - names of columns
+
 _FIND_CELLS = """
 insert into found_now
 select
     '{rule_id}', judged.load_id, judged.submission_id, judged.collection_code, judged.municipality_code, judged.time_period,
     judged.indicator_code, judged.sex, submission.file_name, judged.sheet, judged.cell, {found}, {expected}
-from judged
+from failed as judged
 inner join raw.submission as submission on judged.submission_id = submission.submission_id
 where judged.{verdict} = 'fail'
 """
 
 _COUNT_CELLS = """
 insert into verdict_now
-select '{rule_id}', {verdict}, count(*) from judged where {verdict} is not null group by {verdict}
+select '{rule_id}', {verdict}, sum(target_count) from verdict_set where {verdict} is not null group by {verdict}
 """
 
 _DOMAIN_ANSWERS = """
@@ -289,20 +301,28 @@ select 'DOMAIN_NO_ANSWER', case when answered_count = 0 then 'fail' else 'pass' 
 _ASK_CHECKS = """
 create temporary table asked as
 select
-    input.municipality_code,
-    input.time_period,
-    __verdicts__ as verdicts,
+    answered.municipality_code,
+    answered.time_period,
+    answered.verdicts,
     __told__ as told
 from (
     select
-        stored.municipality_code,
-        stored.time_period,
-        array_cat(stored.v, stored.v[1:0]) as v,
-        array_cat(stored.m, stored.m[1:0]) as m
-    from staging.stg_submissions__input as stored
-    where {stored}
+        input.municipality_code,
+        input.time_period,
+        input.v,
+        __verdicts__ as verdicts
+    from (
+        select
+            stored.municipality_code,
+            stored.time_period,
+            array_cat(stored.v, stored.v[1:0]) as v,
+            array_cat(stored.m, stored.m[1:0]) as m
+        from staging.stg_submissions__input as stored
+        where {stored}
+        offset 0
+    ) as input
     offset 0
-) as input
+) as answered
 """
 
 _IN_FORCE = """
@@ -315,9 +335,27 @@ insert into found_now
 select
     compiled.rule_id, in_force.load_id, in_force.submission_id, indicator.collection_code, asked.municipality_code,
     asked.time_period, place.indicator_code, compiled.sex, submission.file_name, in_force.sheet, in_force.cell,
-    split_part(asked.told[compiled.rule_no], chr(31), 1), split_part(asked.told[compiled.rule_no], chr(31), 2)
-from asked
-cross join catalogue.compiled_rule as compiled
+    split_part(asked.told, chr(31), 1), split_part(asked.told, chr(31), 2)
+from (
+    select
+        said.municipality_code,
+        said.time_period,
+        numbers.rule_no,
+        said.told[numbers.rule_no] as told
+    from (
+        select
+            municipality_code,
+            time_period,
+            told,
+            array_cat(verdicts, verdicts[1:0]) as verdicts
+        from asked
+        offset 0
+    ) as said
+    cross join catalogue.compiled_rule as numbers
+    where said.verdicts[numbers.rule_no] = 2
+    offset 0
+) as asked
+inner join catalogue.compiled_rule as compiled on asked.rule_no = compiled.rule_no
 inner join quality.rule as rule on compiled.rule_id = rule.rule_id
 inner join catalogue.formula_input as place on compiled.target_slot = place.slot
 inner join catalogue.indicator as indicator on place.indicator_code = indicator.indicator_code
@@ -329,20 +367,30 @@ left join staging.stg_submissions__latest_cell as in_force
         and place.sex = in_force.sex
         and indicator.collection_code = in_force.collection_code
 left join raw.submission as submission on in_force.submission_id = submission.submission_id
-where asked.verdicts[compiled.rule_no] = 2 and {_IN_FORCE}
+where {_IN_FORCE}
 """  # noqa: S608 - both parts are constants
 
 _COUNT_CHECKS = f"""
 insert into verdict_now
 select
     rule_id, case verdict_no when 1 then 'pass' when 2 then 'fail' when 3 then 'no_data' when 4 then 'not_due' else 'not_applicable' end,
-    count(*)
+    sum(target_count)
 from (
     select
         compiled.rule_id,
-        case when {_IN_FORCE} then asked.verdicts[compiled.rule_no] else 5 end as verdict_no
-    from asked
-    cross join catalogue.compiled_rule as compiled
+        case when {_IN_FORCE} then asked.verdict_no else 5 end as verdict_no,
+        asked.target_count
+    from (
+        select
+            said.time_period,
+            numbers.rule_no,
+            said.verdicts[numbers.rule_no] as verdict_no,
+            count(*) as target_count
+        from (select time_period, array_cat(verdicts, verdicts[1:0]) as verdicts from asked offset 0) as said
+        cross join catalogue.compiled_rule as numbers
+        group by said.time_period, numbers.rule_no, said.verdicts[numbers.rule_no]
+    ) as asked
+    inner join catalogue.compiled_rule as compiled on asked.rule_no = compiled.rule_no
     inner join quality.rule as rule on compiled.rule_id = rule.rule_id
 ) as answered
 group by rule_id, verdict_no
@@ -368,6 +416,8 @@ def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) 
     """Of ``finding_statements`` those that ask values: single cells, domains, and the compiled checks."""
     earlier = "true" if is_full else _NEXT_REDONE
     yield _JUDGE_CELLS.format(cell=redone("cell", is_full=is_full), earlier=earlier)
+    yield _FAILED_CELLS
+    yield _COUNT_VERDICTS
     for rule_id, (verdict, expected) in _CELL_RULES.items():
         found = AS_TEXT.format("obs_value")
         yield _FIND_CELLS.format(rule_id=rule_id, verdict=verdict, found=found, expected=expected)
@@ -393,8 +443,8 @@ def put_checks(statement: str, checks: Sequence[CompiledCheck]) -> str:
     """Put the compiled checks where ``statement`` has their marks. Their SQL is the catalogue's own, made from a grammar."""
     verdicts = ",\n".join(_verdict(check) for check in checks)
     told = ",\n".join(
-        f"case when ({check.check_sql}) is false then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
-        for check in checks
+        f"case when verdicts[{number}] = 2 then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
+        for number, check in enumerate(checks, 1)
     )
     return statement.replace(MARK, f"array[{verdicts}]").replace("__told__", f"array[{told}]")
 

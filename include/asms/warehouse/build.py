@@ -108,6 +108,7 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
     ``force`` redoes every key even when nothing changed.
     """
     with warehouse.connect("publisher") as connection:
+        connection.execute("select ops.refresh_statistics()")
         connection.execute("update ops.build set status = 'superseded', finished_at = now() where status = 'running'")
         inputs = current_inputs(connection)
         reasons = _full_reasons(connection, inputs, force=force)

@@ -48,6 +48,8 @@ class Mart:
     key: tuple[str, ...]
     not_business: frozenset[str]
     """Columns whose change alone makes no new version of a row (which load brought it)."""
+    redo_by: str | None
+    """Which rows a build that is not full may have changed (a key of ``_REDONE``); None: any."""
 
     @property
     def column_names(self) -> list[str]:
@@ -96,10 +98,13 @@ def read_contracts(manifest: Path) -> list[Mart]:
             raise PublishError(
                 f"mart {node['name']} needs an enforced contract, meta.key, and a type and description per column"
             )
-        marts.append(Mart(node["name"], node["description"], columns, key, frozenset(meta.get("not_business", ()))))
+        not_business = frozenset(meta.get("not_business", ()))
+        is_by_key = node["config"].get("incremental_strategy") == "changed_keys"
+        redo_by = meta.get("redo_by", "municipality") if is_by_key else None
+        marts.append(Mart(node["name"], node["description"], columns, key, not_business, redo_by))
     if not marts:
         raise PublishError(f"{manifest} has no marts: build the marts layer first")
-    return sorted(marts, key=lambda mart: mart.name)
+    return _in_order(marts)
 
 
 @retry(
@@ -136,9 +141,15 @@ def publish(
         for mart in marts:
             _shape_table(connection, mart)
             _shape_view(connection, mart)
-        changes = tuple(_write_changes(connection, mart, new, highest) for mart in marts)
+        is_full = _is_full(connection, build_id)
+        changes = []
+        for mart in marts:
+            if mart.redo_by == "peer_group" and not is_full:
+                connection.execute(_CHANGED_CELLS, {"new": new})
+                connection.execute("analyze changed_cell")
+            changes.append(_write_changes(connection, mart, new, highest, is_full=is_full))
         for mart, change in zip(marts, changes, strict=True):
-            _reconcile(connection, mart, change)
+            _reconcile(connection, mart, change, is_full=is_full)
         is_new = any(change.inserted_count or change.ended_count for change in changes)
         release_id = new if is_new else highest
         if is_new:
@@ -151,7 +162,7 @@ def publish(
         if before_commit:
             before_commit()
     _LOG.info("release %s: %s", release_id, "published" if is_new else "nothing differs")
-    return PublishResult(release_id, is_new, changes)
+    return PublishResult(release_id, is_new, tuple(changes))
 
 
 def rollback_to(warehouse: Warehouse, release_id: int) -> None:
@@ -167,6 +178,46 @@ def rollback_to(warehouse: Warehouse, release_id: int) -> None:
         )
         if done.rowcount != 1:
             raise PublishError(f"there is no release {release_id}")
+
+
+# The rows that a build which is not full may have made otherwise than they are published, as dbt's macro `redo_condition` has
+# them. Unpublished keys stay in ops.changed_key until they are published, so the other rows are equal. What stands beside a value
+# changes with the same cell of other bodies, and a year later; facts come first (`_in_order`), so their changes are known.
+_REDONE = {
+    "municipality": (
+        "(municipality_code, left(time_period, 4)) in (select municipality_code, time_period from ops.changed_key)"
+    ),
+    "year": "left(time_period, 4) in (select time_period from ops.changed_key)",
+    "peer_group": "(indicator_code, sex, time_period) in (select indicator_code, sex, time_period from changed_cell)",
+}
+
+_CHANGED_CELLS = f"""
+create temporary table if not exists changed_cell on commit drop as
+select distinct fact.indicator_code, fact.sex, years.time_period
+from published.{_FACT_TABLE} as fact
+cross join lateral (
+    values
+    (fact.time_period),
+    ((left(fact.time_period, 4)::integer + 1)::text || right(fact.time_period, length(fact.time_period) - 4))
+) as years (time_period)
+where fact.release_from = %(new)s or fact.release_to = %(new)s
+"""  # noqa: S608 - the table's name is a constant
+
+
+def _in_order(marts: Sequence[Mart]) -> list[Mart]:
+    """Facts first: what else may have changed is told from them."""
+    return sorted(marts, key=lambda mart: (mart.name != _FACT_TABLE, mart.name))
+
+
+def _is_full(connection: psycopg.Connection, build_id: int) -> bool:
+    row = connection.execute(
+        "select is_full or not exists (select 1 from ops.changed_key) from ops.build where build_id = %s", (build_id,)
+    ).fetchone()
+    return row is None or bool(row[0])
+
+
+def _redone(mart: Mart, *, is_full: bool) -> sql.SQL:
+    return sql.SQL("true" if is_full or mart.redo_by is None else _REDONE[mart.redo_by])
 
 
 def _check_running(connection: psycopg.Connection, build_id: int) -> None:
@@ -268,7 +319,7 @@ def _comment(connection: psycopg.Connection, owner: str, kind: str, schema: str,
     connection.execute("reset role")
 
 
-def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest: int) -> TableChange:
+def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest: int, *, is_full: bool) -> TableChange:
     """End the rows that changed or went, insert those that changed or came. Compared with the highest release, also after a rollback."""
     same = sql.SQL("({}) is not distinct from ({})").format(
         _names(mart.business_names, "published"), _names(mart.business_names, "build")
@@ -285,13 +336,16 @@ def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest
         "first_key": sql.Identifier(mart.key[0]),
         "on_key": on_key,
         "same": same,
+        "redone": _redone(mart, is_full=is_full),
     }
     ended = connection.execute(
         sql.SQL(
             "update {published} as target set release_to = %(new)s from ("
-            "  select published.ctid as row_id from {published} as published"
-            "  left join {build} as build on {on_key} and {same}"
-            "  where published.release_to is null and build.{first_key} is null"
+            "  select published.row_id from ("
+            "    select ctid as row_id, * from {published} where release_to is null and {redone}"
+            "  ) as published"
+            "  left join (select * from {build} where {redone}) as build on {on_key} and {same}"
+            "  where build.{first_key} is null"
             ") as gone where target.ctid = gone.row_id"
         ).format(**parts),
         {"new": new},
@@ -299,8 +353,8 @@ def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest
     inserted = connection.execute(
         sql.SQL(
             "insert into {published} ({columns}, release_from) "
-            "select {build_columns}, %(new)s from {build} as build "
-            "left join {published} as published on {on_key} and published.release_to is null "
+            "select {build_columns}, %(new)s from (select * from {build} where {redone}) as build "
+            "left join (select * from {published} where release_to is null and {redone}) as published on {on_key} "
             "where published.{first_key} is null"
         ).format(**parts),
         {"new": new},
@@ -331,31 +385,31 @@ def _hash_sum(mart: Mart, alias: str) -> sql.Composed:
     )
 
 
-def _reconcile(connection: psycopg.Connection, mart: Mart, change: TableChange) -> None:
-    """Compare what readers would see with what was built: rows, and the sum of every numeric column."""
-    numeric = [
-        name for name, kind, _ in mart.columns
-        if name not in mart.not_business and kind.split("(")[0] in ("double precision", "numeric", "bigint", "integer")
-    ]  # fmt: skip
-    sums = [sql.SQL("coalesce(sum(mart.{}::numeric), 0)").format(sql.Identifier(name)) for name in numeric]
-    measures = sql.SQL(", ").join([sql.SQL("count(*)"), *sums])
-    built = connection.execute(
-        sql.SQL("select {} from build.{} as mart").format(measures, sql.Identifier(mart.name))
-    ).fetchone()
+def _reconcile(connection: psycopg.Connection, mart: Mart, change: TableChange, *, is_full: bool) -> None:
+    """Compare what readers would see with what was built: the rows that may have changed by content, and the number of all.
+
+    The content is a sum of hashes, which is exact in any order, as a sum of doubles is not, and a tenth of the cost of numerics.
+    """
+    parts = {
+        "row": sql.SQL("row({})").format(_names(mart.business_names, "mart")),
+        "mart": sql.Identifier(mart.name),
+        "redone": _redone(mart, is_full=is_full),
+    }
+    measure = "select count(*), coalesce(sum(hash_record_extended({row}, 0)), 0) from "
+    built = connection.execute(sql.SQL(measure + "build.{mart} as mart where {redone}").format(**parts)).fetchone()
     shown = connection.execute(
-        sql.SQL("select {} from published.{} as mart where mart.release_to is null").format(
-            measures, sql.Identifier(mart.name)
-        )
+        sql.SQL(measure + "published.{mart} as mart where mart.release_to is null and {redone}").format(**parts)
     ).fetchone()
-    assert built is not None and shown is not None  # noqa: S101 - an aggregate always gives a row
-    for name, of_build, of_published in zip(["rows", *numeric], built, shown, strict=True):
+    all_built = connection.execute(sql.SQL("select count(*) from build.{mart}").format(**parts)).fetchone()
+    assert built is not None and shown is not None and all_built is not None  # noqa: S101 - an aggregate always gives a row
+    for name, of_build, of_published in zip(("rows", "content"), built, shown, strict=True):
         if of_build != of_published:
             raise ReconciliationError(
                 f"{mart.name}: {name} built {of_build}, would publish {of_published}; nothing published"
             )
-    if change.row_count != built[0]:
+    if change.row_count != all_built[0]:
         raise ReconciliationError(
-            f"{mart.name}: {built[0]} rows built, but the releases' own counts lead to {change.row_count}; nothing published"
+            f"{mart.name}: {all_built[0]} rows built, but the releases' own counts lead to {change.row_count}; nothing published"
         )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asms.quality.suites import GATES, SuiteError, load_suites
+from asms.quality.suites import GATES, AskedBuild, SuiteError, load_suites
 
 GOOD = """
 table: thing
@@ -55,11 +55,12 @@ def test_shipped_queries_name_the_table_they_are_about() -> None:
 def test_query_is_given_as_a_person_can_run_it(tmp_path: Path) -> None:
     (suite,) = load_suites(write(tmp_path, GOOD))
     schema, rows = suite.expectations
-    assert schema.query(suite.dataset, 7) is None
-    assert rows.query(suite.dataset, 7) == (
+    build = AskedBuild(7, is_full=False)
+    assert schema.query(suite.dataset, build) is None
+    assert rows.query(suite.dataset, build) == (
         "select thing.a from (select * from raw.thing) as thing where thing.build_id = 7"
     )
-    assert rows.arguments(7)["unexpected_rows_query"].endswith("from {batch}) as thing where thing.build_id = 7")
+    assert rows.arguments(build)["unexpected_rows_query"].endswith("from {batch}) as thing where thing.build_id = 7")
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,13 @@ def test_what_is_wrong_with_a_suite_is_said_with_its_file(tmp_path: Path, old: s
 def test_empty_file_is_no_suite(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match=r"raw/thing\.yaml is not a suite"):
         load_suites(write(tmp_path, ""))
+
+
+@pytest.mark.parametrize(("is_full", "asked"), [(True, "where true)"), (False, "from ops.changed_key))")])
+def test_a_check_asks_about_what_the_build_redoes(tmp_path: Path, is_full: bool, asked: str) -> None:
+    text = GOOD.replace(
+        "from {batch}) as thing where thing.build_id = {build_id}", "from {batch} where {redone}) as thing"
+    )
+    _, rows = load_suites(write(tmp_path, text))[0].expectations
+    assert rows.is_scoped
+    assert asked in str(rows.query("raw.thing", AskedBuild(7, is_full=is_full)))

@@ -32,14 +32,16 @@ councils as (
 
 ),
 
--- councils are not cut up: each is followed by itself, below
+-- Councils are not cut up: each is followed by itself, below.
 edges as (
 
     select
         events.predecessor_code,
         events.successor_code,
         events.known_by,
-        events.weight
+        events.weight,
+        -- a hromada that councils left is cut up, those of its councils that stayed are not
+        events.source <> 'council_history' as moves_councils
     from events
     left join stays
         on
@@ -56,6 +58,7 @@ mentions as (
         predecessor_code as code,
         known_by,
         true as is_predecessor,
+        moves_councils,
         false as is_successor,
         false as is_new
     from edges
@@ -64,6 +67,7 @@ mentions as (
         successor_code as code,
         known_by,
         false as is_predecessor,
+        false as moves_councils,
         true as is_successor,
         event_kind in ('created', 'merged', 'split', 'recoded') as is_new
     from events
@@ -76,6 +80,7 @@ points as (
         code,
         known_by,
         bool_or(is_predecessor) as is_predecessor,
+        bool_or(moves_councils) as moves_councils,
         not bool_or(is_predecessor) or bool_or(is_successor) as is_alive_after,
         bool_and(is_successor and is_new) as is_born,
         row_number() over (partition by code order by known_by) as point_no,
@@ -111,20 +116,30 @@ versions as (
 
 ),
 
+-- of the territory as a whole, and of a council in it
+travellers as (
+
+    select traveller from (values ('whole'), ('council')) as kind (traveller)
+
+),
+
 links as (
 
     select
+        travellers.traveller,
         old.code as old_code,
         old.version_no as old_no,
         new.code as new_code,
         new.version_no as new_no,
         edges.weight
     from edges
+    inner join travellers on travellers.traveller = 'whole' or edges.moves_councils
     inner join versions as old on edges.predecessor_code = old.code and edges.known_by = old.valid_to
     inner join versions as new on edges.successor_code = new.code and edges.known_by = new.valid_from
     union all
     -- what an event only added to is itself afterwards
     select
+        travellers.traveller,
         old.code as old_code,
         old.version_no as old_no,
         new.code as new_code,
@@ -133,34 +148,42 @@ links as (
     from versions as old
     inner join versions as new on old.code = new.code and old.valid_to = new.valid_from
     inner join points on old.code = points.code and old.valid_to = points.known_by
-    where not points.is_predecessor
+    inner join travellers
+        on
+            (travellers.traveller = 'whole' and not points.is_predecessor)
+            or (travellers.traveller = 'council' and not points.moves_councils)
 
 ),
 
 ways as (
 
     select
-        code as source_code,
-        version_no as source_no,
-        code as target_code,
-        version_no as target_no,
+        travellers.traveller,
+        versions.code as source_code,
+        versions.version_no as source_no,
+        versions.code as target_code,
+        versions.version_no as target_no,
         1.0::double precision as weight
     from versions
+    cross join travellers
     union all
     select
+        ways.traveller,
         ways.source_code,
         ways.source_no,
         links.new_code as target_code,
         links.new_no as target_no,
         ways.weight * links.weight as weight
     from ways
-    inner join links on ways.target_code = links.old_code and ways.target_no = links.old_no
+    inner join links
+        on ways.traveller = links.traveller and ways.target_code = links.old_code and ways.target_no = links.old_no
 
 ),
 
 passages as (
 
     select
+        ways.traveller,
         ways.source_code,
         ways.source_no,
         source.valid_from as source_valid_from,
@@ -174,7 +197,7 @@ passages as (
     inner join versions as source on ways.source_code = source.code and ways.source_no = source.version_no
     inner join versions as target on ways.target_code = target.code and ways.target_no = target.version_no
     group by
-        ways.source_code, ways.source_no, source.valid_from, source.valid_to,
+        ways.traveller, ways.source_code, ways.source_no, source.valid_from, source.valid_to,
         ways.target_code, ways.target_no, target.valid_from, target.valid_to
 
 ),
@@ -217,7 +240,10 @@ council_passages as (
     from known_councils
     inner join stays on known_councils.council_code = stays.council_code
     inner join passages
-        on stays.municipality_code = passages.source_code and stays.known_by = passages.source_valid_from
+        on
+            passages.traveller = 'council'
+            and stays.municipality_code = passages.source_code
+            and stays.known_by = passages.source_valid_from
     where stays.known_until is null or passages.target_valid_from < stays.known_until
     union all
     -- where it went, no source says
@@ -256,7 +282,18 @@ final as (
         weight,
         weight is null as is_break
     from (
-        select * from passages
+        select
+            source_code,
+            source_no,
+            source_valid_from,
+            source_valid_to,
+            target_code,
+            target_no,
+            target_valid_from,
+            target_valid_to,
+            weight
+        from passages
+        where traveller = 'whole'
         union all
         select * from council_passages
     ) as passage

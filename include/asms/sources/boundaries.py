@@ -37,7 +37,12 @@ class BoundaryFeed:
 
 def read_koatuu(data: bytes, path: str) -> Reading:
     """Rows of raw.koatuu_unit: as found, many units to one КОАТУУ code. Raises SourceError."""
-    titles = {"unit": "кодифікатор", "koatuu": "код об'єкта коатуу", "category": "категорія об'єкта", "name": "назва об'єкта"}
+    titles = {
+        "unit": "кодифікатор",
+        "koatuu": "код об'єкта коатуу",
+        "category": "категорія об'єкта",
+        "name": "назва об'єкта",
+    }
     lines, findings = _read_table(data, path, titles)
     rows = [(no, line["unit"], line["koatuu"], line["category"], line["name"]) for no, line in lines]
     return Reading(rows, findings)
@@ -80,7 +85,9 @@ def read_events(data: bytes, path: str) -> Reading:
     rows = []
     for no, line in lines:
         if line["event_kind"] not in EVENT_KINDS:
-            raise SourceError(f"{path}, line {no}: event_kind {line['event_kind']!r} is none of {', '.join(EVENT_KINDS)}")
+            raise SourceError(
+                f"{path}, line {no}: event_kind {line['event_kind']!r} is none of {', '.join(EVENT_KINDS)}"
+            )
         day, weight = _read_day(line["known_by"], path, no), _read_weight(line["weight"], path, no)
         rows.append(
             (no, line["event_code"], line["event_kind"], day, line["act"] or None, line["predecessor_code"],
@@ -95,7 +102,9 @@ def _check_events(rows: Sequence[tuple[int, str, str, date, str | None, str, str
     days: dict[str, date] = {}
     for _, event, _, day, _, old, new, weight in rows:
         if days.setdefault(event, day) != day:
-            raise SourceError(f"{path}: event {event} has two dates, {days[event]} and {day}; one event is known by one day")
+            raise SourceError(
+                f"{path}: event {event} has two dates, {days[event]} and {day}; one event is known by one day"
+            )
         if any(event == other and new == to for other, to, _ in parts[old, day]):
             raise SourceError(f"{path}: event {event} names {old} → {new} twice")
         parts[old, day].append((event, new, weight))
@@ -103,10 +112,14 @@ def _check_events(rows: Sequence[tuple[int, str, str, date, str | None, str, str
     for (old, day), shares in sorted(parts.items(), key=lambda item: item[0][1]):
         if len({event for event, _, _ in shares}) > 1:
             names = " and ".join(sorted({event for event, _, _ in shares}))
-            raise SourceError(f"{path}: events {names} contradict: both say what became of {old} on {day}; write one event")
+            raise SourceError(
+                f"{path}: events {names} contradict: both say what became of {old} on {day}; write one event"
+            )
         event = shares[0][0]
         if old in ended and ended[old][0] < day:
-            raise SourceError(f"{path}: event {event} of {day} contradicts {ended[old][1]}, by which {old} had ceased to be")
+            raise SourceError(
+                f"{path}: event {event} of {day} contradicts {ended[old][1]}, by which {old} had ceased to be"
+            )
         weights = [weight for _, _, weight in shares if weight is not None]
         if weights and (len(weights) < len(shares) or abs(sum(weights) - 1) > _TOLERANCE):
             raise SourceError(
@@ -127,13 +140,17 @@ def _read_table(data: bytes, path: str, titles: Mapping[str, str]) -> tuple[list
         text = data.decode("cp1251", errors="replace")
     if conflict := _CONFLICT.search(text):
         line_no = text.count("\n", 0, conflict.start()) + 1
-        raise SourceError(f"{path}, line {line_no}: a merge conflict was left in the file ({conflict[0]}); take the file anew")
+        raise SourceError(
+            f"{path}, line {line_no}: a merge conflict was left in the file ({conflict[0]}); take the file anew"
+        )
     reader = csv.reader(text.replace("\0", "").splitlines())
     try:
         header = [_fold(title) for title in next(reader, [])]
         lost = [title for title in titles.values() if title not in header]
         if lost:
-            raise SourceError(f"{path}: its first line lacks the column {', '.join(lost)} (it names {', '.join(header)[:200]})")
+            raise SourceError(
+                f"{path}: its first line lacks the column {', '.join(lost)} (it names {', '.join(header)[:200]})"
+            )
         places = {key: header.index(title) for key, title in titles.items()}
         lines: list[tuple[int, Record]] = []
         for cells in reader:
@@ -176,7 +193,9 @@ def _read_weight(text: str, path: str, line_no: int) -> float | None:
     except ValueError:
         weight = 0.0
     if not 0 < weight <= 1 + _TOLERANCE:
-        raise SourceError(f"{path}, line {line_no}: weight {text!r} is no share above 0 and up to 1; leave it empty if not known")
+        raise SourceError(
+            f"{path}, line {line_no}: weight {text!r} is no share above 0 and up to 1; leave it empty if not known"
+        )
     return weight
 
 
@@ -221,7 +240,16 @@ BOUNDARY_FEEDS: Mapping[str, BoundaryFeed] = {
         _feed("council_membership", "known_by", "council_code", "hromada_code"), read_memberships
     ),
     "boundary_events.csv": BoundaryFeed(
-        _feed("boundary_event", "event_code", "event_kind", "known_by", "act", "predecessor_code", "successor_code", "weight"),
+        _feed(
+            "boundary_event",
+            "event_code",
+            "event_kind",
+            "known_by",
+            "act",
+            "predecessor_code",
+            "successor_code",
+            "weight",
+        ),
         read_events,
     ),
 }

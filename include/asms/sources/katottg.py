@@ -120,7 +120,7 @@ def _find_files(source: str | None) -> Iterator[tuple[str, Callable[[], bytes]]]
     yield from ((path[prefix:], reader(path)) for path in known)
 
 
-def _book_file(  # noqa: PLR0913 - one booking is one sentence, and its parts are named
+def _book_file(
     connection: psycopg.Connection,
     path: str,
     data: bytes,

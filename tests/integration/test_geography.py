@@ -236,7 +236,7 @@ def test_what_editions_differ_in_is_history_whichever_comes_first(atlas: Atlas, 
 def _apply(atlas: Atlas, connection: psycopg.Connection, rows: Iterable[Row]) -> None:
     """Put ``rows`` through the reader into raw and run the models again, in the caller's transaction."""
     lines = [
-        f"{event},{kind},{day},,{old},{new},{'' if weight is None else weight!r}"
+        f"{event},{kind},{day},,{old},{new},{'' if weight is None else repr(weight)}"
         for event, kind, day, old, new, weight in rows
     ]
     header = "event_code,event_kind,known_by,act,predecessor_code,successor_code,weight"

@@ -192,11 +192,11 @@ class Gazetteer:
                 gone.append(past)
             kind = "hromada" if past.category == "H" else "settlement" if past.category == "M" else past.category
             former.append(FormerName(past.municipality_code, past.name, kind, renamed_by))
-        for code, category, name, renamed_by in connection.execute(_OLDEST_NAMES).fetchall():
-            unit = known.get(code)
-            if unit and unit.municipality_code and unit.category not in "OPBK" and _key(unit.name) != _key(name):
-                kind = {"H": "hromada", "M": "settlement"}.get(unit.category, _fold_code(category))
-                former.append(FormerName(unit.municipality_code, name, kind, renamed_by))
+        for code, name, renamed_by in connection.execute(_OLDEST_NAMES).fetchall():
+            named = known.get(code)
+            if named and named.municipality_code and named.category not in "OPBK" and _key(named.name) != _key(name):
+                kind = {"H": "hromada", "M": "settlement"}.get(named.category, named.category)
+                former.append(FormerName(named.municipality_code, name, kind, renamed_by))
         return cls(
             units,
             _without_repeats(former),
@@ -450,7 +450,7 @@ limit 1
 
 # Names in the table of older codes: borne before the first edition, if not in it.
 _OLDEST_NAMES = f"""
-select unit_code, category, btrim(name), (select min(edition_to) from raw.katottg_edition)
+select unit_code, btrim(name), (select min(edition_to) from raw.katottg_edition)
 from raw.koatuu_unit
 where load_id = ({_IN_FORCE.format("koatuu_unit")})
 """  # noqa: S608 - both parts are constants

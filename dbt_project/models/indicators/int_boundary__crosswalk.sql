@@ -90,6 +90,21 @@ points as (
 
 ),
 
+first_points as (
+
+    select * from points
+    where point_no = 1
+
+),
+
+codes as (
+
+    select code from units
+    union
+    select code from points
+
+),
+
 versions as (
 
     -- before its first event, unless that made it
@@ -97,14 +112,10 @@ versions as (
         codes.code,
         1 as version_no,
         null::date as valid_from,
-        points.known_by as valid_to
-    from (
-        select code from units
-        union
-        select code from points
-    ) as codes
-    left join points on codes.code = points.code and points.point_no = 1
-    where points.code is null or not points.is_born
+        first_points.known_by as valid_to
+    from codes
+    left join first_points on codes.code = first_points.code
+    where first_points.code is null or not first_points.is_born
     union all
     select
         code,
@@ -212,6 +223,15 @@ known_councils as (
 
 ),
 
+lost_councils as (
+
+    select councils.council_code
+    from councils
+    left join known_councils on councils.council_code = known_councils.council_code
+    where known_councils.council_code is null
+
+),
+
 council_passages as (
 
     select
@@ -246,25 +266,30 @@ council_passages as (
             and stays.known_by = passages.source_valid_from
     where stays.known_until is null or passages.target_valid_from < stays.known_until
     union all
-    -- where it went, no source says
     select
-        councils.council_code as source_code,
+        council_code as source_code,
         1 as source_no,
         null::date as source_valid_from,
         '{{ var("codifier_begins") }}'::date as source_valid_to,
-        lost.target_code,
-        lost.target_no,
-        lost.valid_from as target_valid_from,
-        lost.valid_to as target_valid_to,
-        lost.weight
-    from councils
-    left join known_councils on councils.council_code = known_councils.council_code
-    cross join lateral (
-        values
-        (councils.council_code, 1, null::date, '{{ var("codifier_begins") }}'::date, 1.0::double precision),
-        ('unknown', 1, '{{ var("codifier_begins") }}'::date, null::date, null::double precision)
-    ) as lost (target_code, target_no, valid_from, valid_to, weight)
-    where known_councils.council_code is null
+        council_code as target_code,
+        1 as target_no,
+        null::date as target_valid_from,
+        '{{ var("codifier_begins") }}'::date as target_valid_to,
+        1.0::double precision as weight
+    from lost_councils
+    union all
+    -- where it went, no source says
+    select
+        council_code as source_code,
+        1 as source_no,
+        null::date as source_valid_from,
+        '{{ var("codifier_begins") }}'::date as source_valid_to,
+        'unknown' as target_code,
+        1 as target_no,
+        '{{ var("codifier_begins") }}'::date as target_valid_from,
+        null::date as target_valid_to,
+        null::double precision as weight
+    from lost_councils
 
 ),
 

@@ -123,84 +123,87 @@ reforms as (
 
 ),
 
+changes as (
+
+    select
+        'renamed' as event_kind,
+        unit_code as predecessor_code,
+        unit_code as successor_code,
+        coalesce(municipality_code, unit_code) as municipality_code,
+        valid_from as known_by,
+        changed_after as known_after,
+        previous_name_uk as old_value,
+        name_uk as new_value
+    from units
+    where previous_valid_to = valid_from and previous_name_uk <> name_uk
+    union all
+    select
+        'recategorised' as event_kind,
+        unit_code as predecessor_code,
+        unit_code as successor_code,
+        coalesce(municipality_code, unit_code) as municipality_code,
+        valid_from as known_by,
+        changed_after as known_after,
+        previous_category as old_value,
+        category as new_value
+    from units
+    where previous_valid_to = valid_from and previous_category <> category
+    union all
+    select
+        'recoded' as event_kind,
+        old_code as predecessor_code,
+        unit_code as successor_code,
+        coalesce(municipality_code, unit_code) as municipality_code,
+        valid_from as known_by,
+        changed_after as known_after,
+        old_code as old_value,
+        unit_code as new_value
+    from recoded
+    union all
+    select
+        'created' as event_kind,
+        born.unit_code as predecessor_code,
+        born.unit_code as successor_code,
+        coalesce(born.municipality_code, born.unit_code) as municipality_code,
+        born.valid_from as known_by,
+        born.changed_after as known_after,
+        null as old_value,
+        born.name_uk as new_value
+    from born
+    left join recoded on born.unit_code = recoded.unit_code and born.valid_from = recoded.valid_from
+    where recoded.unit_code is null
+    union all
+    select
+        'abolished' as event_kind,
+        gone.unit_code as predecessor_code,
+        gone.unit_code as successor_code,
+        coalesce(gone.municipality_code, gone.unit_code) as municipality_code,
+        gone.valid_to as known_by,
+        null as known_after,
+        gone.name_uk as old_value,
+        null as new_value
+    from gone
+    left join recoded on gone.unit_code = recoded.old_code and gone.valid_to = recoded.valid_from
+    where recoded.unit_code is null
+
+),
+
 namings as (
 
     select
-        change.event_kind,
-        change.old_code as predecessor_code,
-        units.unit_code as successor_code,
-        coalesce(units.municipality_code, units.unit_code) as municipality_code,
-        change.known_by,
-        change.known_after,
+        event_kind,
+        predecessor_code,
+        successor_code,
+        municipality_code,
+        known_by,
+        known_after,
         1.0::double precision as weight,
         false as is_boundary_change,
-        change.old_value,
-        change.new_value,
+        old_value,
+        new_value,
         null::text as act,
         'codifier' as source
-    from (
-        select
-            'renamed' as event_kind,
-            unit_code as old_code,
-            unit_code,
-            valid_from,
-            valid_from as known_by,
-            changed_after as known_after,
-            previous_name_uk as old_value,
-            name_uk as new_value
-        from units
-        where previous_valid_to = valid_from and previous_name_uk <> name_uk
-        union all
-        select
-            'recategorised' as event_kind,
-            unit_code as old_code,
-            unit_code,
-            valid_from,
-            valid_from as known_by,
-            changed_after as known_after,
-            previous_category as old_value,
-            category as new_value
-        from units
-        where previous_valid_to = valid_from and previous_category <> category
-        union all
-        select
-            'recoded' as event_kind,
-            old_code,
-            unit_code,
-            valid_from,
-            valid_from as known_by,
-            changed_after as known_after,
-            old_code as old_value,
-            unit_code as new_value
-        from recoded
-        union all
-        select
-            'created' as event_kind,
-            born.unit_code as old_code,
-            born.unit_code,
-            born.valid_from,
-            born.valid_from as known_by,
-            born.changed_after as known_after,
-            null as old_value,
-            born.name_uk as new_value
-        from born
-        left join recoded on born.unit_code = recoded.unit_code and born.valid_from = recoded.valid_from
-        where recoded.unit_code is null
-        union all
-        select
-            'abolished' as event_kind,
-            gone.unit_code as old_code,
-            gone.unit_code,
-            gone.valid_from,
-            gone.valid_to as known_by,
-            null::date as known_after,
-            gone.name_uk as old_value,
-            null as new_value
-        from gone
-        left join recoded on gone.unit_code = recoded.old_code and gone.valid_to = recoded.valid_from
-        where recoded.unit_code is null
-    ) as change
-    inner join units on change.unit_code = units.unit_code and change.valid_from = units.valid_from
+    from changes
 
 ),
 

@@ -45,39 +45,72 @@ founded as (
 
 ),
 
+centre_codes as (
+
+    select distinct
+        municipality_code,
+        unit_code
+    from centres
+
+),
+
 municipalities as (
 
     select
         units.*,
-        case when units.category = 'K' then units.unit_code else centres.unit_code end as centre_code
+        case when units.category = 'K' then units.unit_code else centre_codes.unit_code end as centre_code
     from units
-    left join (select distinct municipality_code, unit_code from centres) as centres
-        on units.unit_code = centres.municipality_code
+    left join centre_codes on units.unit_code = centre_codes.municipality_code
     where units.category in ('H', 'K')
 
 ),
 
 -- a municipality is described anew when its own state changes, or its centre's, raion's or oblast's
+parts as (
+
+    select
+        unit_code,
+        valid_from,
+        valid_to,
+        unit_code as part_code
+    from municipalities
+    union all
+    select
+        unit_code,
+        valid_from,
+        valid_to,
+        centre_code as part_code
+    from municipalities
+    union all
+    select
+        unit_code,
+        valid_from,
+        valid_to,
+        raion_code as part_code
+    from municipalities
+    union all
+    select
+        unit_code,
+        valid_from,
+        valid_to,
+        oblast_code as part_code
+    from municipalities
+
+),
+
 moments as (
 
     select
-        municipalities.unit_code,
-        municipalities.valid_from as state_from,
+        parts.unit_code,
+        parts.valid_from as state_from,
         others.valid_from as moment
-    from municipalities
-    cross join lateral (
-        values
-        (municipalities.unit_code),
-        (municipalities.centre_code),
-        (municipalities.raion_code),
-        (municipalities.oblast_code)
-    ) as part (unit_code)
+    from parts
     inner join units as others
         on
-            part.unit_code = others.unit_code
-            and others.valid_from >= municipalities.valid_from
-            and (municipalities.valid_to is null or others.valid_from < municipalities.valid_to)
-    group by municipalities.unit_code, municipalities.valid_from, others.valid_from
+            parts.part_code = others.unit_code
+            and parts.valid_from <= others.valid_from
+            and (parts.valid_to is null or parts.valid_to > others.valid_from)
+    group by parts.unit_code, parts.valid_from, others.valid_from
 
 ),
 

@@ -85,7 +85,8 @@ editions as (
         edition_to,
         lag(edition_from) over (order by edition_no) as previous_from,
         lead(edition_to) over (order by edition_no) as next_to
-    from (select distinct edition_no, edition_from, edition_to from placed) as edition
+    from placed
+    group by edition_no, edition_from, edition_to
 
 ),
 

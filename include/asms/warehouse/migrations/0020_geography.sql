@@ -34,7 +34,7 @@ select
     )::date as edition_to,
     dense_rank() over (order by dated.edition_from desc, dated.edition desc) as edition_rank, -- 1: the newest edition
     row_number() over (
-        partition by dated.edition order by dated.received_no desc, dated.loaded_at desc, dated.load_id
+        partition by dated.edition order by dated.received_no desc, dated.loaded_at desc, dated.load_id asc
     ) as arrival_rank                                                       -- 1: the file in force for it
 from dated;
 
@@ -88,7 +88,6 @@ create table raw.boundary_event (
     unique (load_id, event_code, predecessor_code, successor_code)
 );
 
-grant select on
-    raw.katottg_edition, raw.koatuu_unit, raw.council, raw.council_membership, raw.boundary_event
+grant select on raw.katottg_edition, raw.koatuu_unit, raw.council, raw.council_membership, raw.boundary_event
 to asms_transformer, asms_gate, asms_publisher, asms_loader;
 grant insert on raw.koatuu_unit, raw.council, raw.council_membership, raw.boundary_event to asms_loader;

@@ -6,22 +6,34 @@ areas as (
 
 ),
 
+-- thirty thousand settlements share half as many names, and each is spelt once
+names as (
+
+    select
+        name_uk,
+        {{ romanise('name_uk') }} as name_en
+    from areas
+    group by name_uk
+
+),
+
 final as (
 
     select
-        area_code,
-        valid_from,
-        valid_to,
-        valid_from_basis,
-        changed_after,
-        valid_to is null as is_current,
-        area_level,
-        category,
-        name_uk,
-        {{ romanise('name_uk') }} as name_en,
-        parent_code,
-        municipality_code
+        areas.area_code,
+        areas.valid_from,
+        areas.valid_to,
+        areas.valid_from_basis,
+        areas.changed_after,
+        areas.valid_to is null as is_current,
+        areas.area_level,
+        areas.category,
+        areas.name_uk,
+        names.name_en,
+        areas.parent_code,
+        areas.municipality_code
     from areas
+    left join names on areas.name_uk = names.name_uk
 
 )
 

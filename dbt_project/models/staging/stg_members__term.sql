@@ -9,11 +9,7 @@ lines as (
 -- the register is one file, and the one that came last is in force
 in_force as (
 
-    select load_id
-    from {{ ref('stg_ops__load') }}
-    where source = 'members' and status = 'loaded'
-    order by received_no desc, loaded_at desc, load_id asc
-    limit 1
+    {{ load_in_force('members') }}
 
 ),
 

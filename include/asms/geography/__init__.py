@@ -4,6 +4,6 @@ What belongs: codes, names (also former ones), events, crosswalks between dates.
 (``asms.sources.katottg``), reading returns (``asms.intake``), figures of any kind.
 """
 
-from asms.geography.gazetteer import Candidate, Gazetteer, NoCodifierError, Resolution
+from asms.geography.gazetteer import Candidate, Gazetteer, NoCodifierError, Resolution, resolve_municipality
 
-__all__ = ["Candidate", "Gazetteer", "NoCodifierError", "Resolution"]
+__all__ = ["Candidate", "Gazetteer", "NoCodifierError", "Resolution", "resolve_municipality"]

@@ -4,8 +4,9 @@ import csv
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import psycopg
 from asms.paths import DBT_DIR
 
 FORMER_NAMES = DBT_DIR / "seeds" / "municipality_former_name.csv"
+BUDGET_CODES = DBT_DIR / "seeds" / "budget_code.csv"
 
 _LATIN = str.maketrans("АВЕКМНОРСТХІ", "ABEKMHOPCTXI")  # in codes and category letters
 _CYRILLIC = str.maketrans("ABEKMHOPCTXYIÏ", "АВЕКМНОРСТХУІЇ")  # in names
 _APOSTROPHES = re.compile(r"[’ʼ‘`'′´ʹ\"“”«»]")
 _CODE = re.compile(r"UA\d{17}")
+_OTHER_CODE = re.compile(r"\d{9,11}")  # КОАТУУ or budget; a spreadsheet drops the leading zero
 _TOKEN = re.compile(r"[^\W_]+")
 _KIND_WORDS = {
     "М": "M", "МІСТО": "M", "МІСЬКА": "M",
@@ -67,11 +70,25 @@ class Unit:
 
 @dataclass(frozen=True)
 class FormerName:
-    """A name that a hromada ('hromada') or its city ('settlement') bore before."""
+    """A name that a unit bore before; ``renamed_by`` is the day by which it bore another, None where that is not known.
+
+    ``unit_kind``: 'hromada', 'settlement' (its city), or the category of another settlement in Latin letters.
+    """
 
     municipality_code: str
     name: str
     unit_kind: str
+    renamed_by: date | None = None
+
+
+@dataclass(frozen=True)
+class OtherCode:
+    """A КОАТУУ or budget code that stood for a municipality in [``valid_from``, ``valid_to``); None is open."""
+
+    code: str
+    municipality_code: str
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 @dataclass(frozen=True)
@@ -102,65 +119,130 @@ class _Entry:
     municipality_code: str
     kind: str  # H for a hromada, else the category of the settlement
     origin: str  # 'name' | 'former_name' | 'settlement'
+    since: date | None = None
+    until: date | None = None
+
+    def stood(self, at: date) -> bool:
+        """Whether the name was borne on that day, as far as is known."""
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
 
 
 class Gazetteer:
     """Units by code and by folded name. Building it takes about half a second; resolving a name, microseconds."""
 
-    def __init__(self, units: Iterable[Unit], former_names: Iterable[FormerName] = ()) -> None:
+    def __init__(
+        self,
+        units: Iterable[Unit],
+        former_names: Iterable[FormerName] = (),
+        *,
+        gone_units: Iterable[Unit] = (),
+        other_codes: Iterable[OtherCode] = (),
+    ) -> None:
         self._units = {unit.code: unit for unit in units}
+        former = [name for name in former_names if name.municipality_code in self._units]
+        since = _latest_renamings(former)
         self._index: dict[str, list[_Entry]] = defaultdict(list)
         for unit in self._units.values():
             code = unit.municipality_code
             if code is not None and unit.category != "B":
                 origin = "name" if unit.category in "HKM" else "settlement"
-                self._index[_key(unit.name)].append(_Entry(code, unit.category, origin))
+                entry = _Entry(code, unit.category, origin, since.get((code, unit.category)))
+                self._index[_key(unit.name)].append(entry)
         for code, name in _CITY_HROMADAS.items():
             if code in self._units:
                 self._index[_key(name)].append(_Entry(code, "K", "name"))
-        for former in former_names:
-            if former.municipality_code in self._units:
-                kind = "H" if former.unit_kind == "hromada" else "M"
-                self._index[_key(former.name)].append(_Entry(former.municipality_code, kind, "former_name"))
+        for old in former:
+            kind = _former_kind(old)
+            origin = "former_name" if kind in "HKM" else "settlement"
+            self._index[_key(old.name)].append(_Entry(old.municipality_code, kind, origin, until=old.renamed_by))
+        self._gone = {
+            unit.code: unit.municipality_code
+            for unit in gone_units
+            if unit.code not in self._units and unit.municipality_code in self._units
+        }
+        self._other_codes: dict[str, list[OtherCode]] = defaultdict(list)
+        for other in other_codes:
+            if other.municipality_code in self._units:
+                self._other_codes[other.code].append(other)
 
     @classmethod
-    def from_warehouse(cls, connection: psycopg.Connection, former_names: Path = FORMER_NAMES) -> "Gazetteer":
-        """Build it from the codifier loaded last and the seed of former names.
+    def from_warehouse(
+        cls, connection: psycopg.Connection, former_names: Path = FORMER_NAMES, budget_codes: Path = BUDGET_CODES
+    ) -> "Gazetteer":
+        """Build it from the editions of the codifier and the tables beside it in raw, and the seeds.
 
-        Raises NoCodifierError when no codifier is loaded.
+        The newest edition is in force, whichever came last; the older ones tell former names and codes that went. Raises
+        NoCodifierError when no codifier is loaded.
         """
         rows = connection.execute(_UNITS).fetchall()
         if not rows:
             raise NoCodifierError(
                 "no КАТОТТГ codifier is loaded, so no municipality can be recognised: run the DAG ingest_katottg first"
             )
-        units = (make_unit(levels, category or "", name or "") for *levels, category, name in rows)
-        return cls((unit for unit in units if unit.path), read_former_names(former_names))
+        units = [
+            unit for *levels, category, name in rows if (unit := make_unit(levels, category or "", name or "")).path
+        ]
+        known = {unit.code: unit for unit in units}
+        former, gone = read_former_names(former_names), []
+        for *levels, category, name, renamed_by in connection.execute(_PAST_UNITS).fetchall():
+            past = make_unit(levels, category or "", name or "")
+            if not past.path or past.category in "OPB" or past.municipality_code is None:
+                continue
+            if past.code not in known:
+                gone.append(past)
+            kind = "hromada" if past.category == "H" else "settlement" if past.category == "M" else past.category
+            former.append(FormerName(past.municipality_code, past.name, kind, renamed_by))
+        for code, name, renamed_by in connection.execute(_OLDEST_NAMES).fetchall():
+            named = known.get(code)
+            if named and named.municipality_code and named.category not in "OPBK" and _key(named.name) != _key(name):
+                kind = {"H": "hromada", "M": "settlement"}.get(named.category, named.category)
+                former.append(FormerName(named.municipality_code, name, kind, renamed_by))
+        return cls(
+            units,
+            _without_repeats(former),
+            gone_units=gone,
+            other_codes=[*_read_koatuu(connection, known), *read_budget_codes(budget_codes)],
+        )
 
-    def resolve(self, text: str, *, region: str | None = None) -> Resolution:
-        """Find the municipality that ``text`` names: a КАТОТТГ code, a hromada, a city, or a settlement in a hromada.
+    def resolve(self, text: str, *, region: str | None = None, at: date | None = None) -> Resolution:
+        """Find the municipality that ``text`` names: a code (КАТОТТГ, КОАТУУ, budget), a hromada, a city, or a settlement in one.
 
         ``region`` (an oblast or raion, by code or name) narrows; so does one that stands in the text itself
-        («Миколаївська міська ТГ, Миколаївська область»). A region that is not known narrows nothing.
+        («Миколаївська міська ТГ, Миколаївська область»). A region that is not known narrows nothing. ``at`` decides between
+        those who bore the name on that day and those who did not; days of renamings are known as bounds only, so where nobody
+        bore it then, those who ever did are meant.
         """
         code = _fold_code(text)
         if _CODE.fullmatch(code):
             return self._resolve_code(code)
+        if _OTHER_CODE.fullmatch(code):
+            return self._resolve_other_code(code, at)
         parts = re.split(r"[,;()]", text)
         regions = [part for part in parts if _REGION_WORDS.intersection(_tokens(part))] if len(parts) > 1 else []
         name = " ".join(part for part in parts if part not in regions)
         known = [self._find_regions(part) for part in (*regions, region or "")]
-        return self._resolve_name(_tokens(name), [codes for codes in known if codes])
+        return self._resolve_name(_tokens(name), [codes for codes in known if codes], at)
+
+    def _resolve_other_code(self, code: str, at: date | None) -> Resolution:
+        found = self._other_codes.get(code) or self._other_codes.get(code.zfill(10)) or []
+        if at is not None:
+            found = [
+                other for other in found
+                if (other.valid_from is None or other.valid_from <= at) and (other.valid_to is None or at < other.valid_to)
+            ] or found  # fmt: skip
+        codes = sorted({other.municipality_code for other in found})
+        return self._found(codes, "code") if codes else Resolution(None, (), "unknown")
 
     def _resolve_code(self, code: str) -> Resolution:
         unit = self._units.get(code)
         if unit is None:
-            return Resolution(None, (), "unknown")
+            gone = self._gone.get(code)
+            return self._found([gone], "code") if gone else Resolution(None, (), "unknown")
         if unit.municipality_code is None:
             return Resolution(None, (), "not_a_municipality")
         return self._found([unit.municipality_code], "code")
 
-    def _resolve_name(self, tokens: Sequence[str], regions: Sequence[frozenset[str]]) -> Resolution:
+    def _resolve_name(self, tokens: Sequence[str], regions: Sequence[frozenset[str]], at: date | None) -> Resolution:
         if not tokens:
             return Resolution(None, (), "empty")
         entries = self._index.get("".join(tokens), [])
@@ -169,6 +251,8 @@ class Gazetteer:
             entries = _fitting(self._index.get("".join(kept), []), tokens)
         for codes_within in regions:
             entries = [e for e in entries if codes_within.intersection(self._units[e.municipality_code].path)]
+        if at is not None:
+            entries = [entry for entry in entries if entry.stood(at)] or entries
         best = [entry for entry in entries if entry.origin != "settlement"] or entries
         if not best:
             return Resolution(None, (), "unknown")
@@ -228,13 +312,76 @@ def make_unit(levels: Sequence[str | None], category: str, name: str) -> Unit:
     return Unit(tuple(level for level in levels if level), _fold_code(category), name)
 
 
+def resolve_municipality(
+    connection: psycopg.Connection, text: str, *, at: date | None = None, region: str | None = None
+) -> Resolution:
+    """Resolve one name or code; who has many builds a ``Gazetteer`` once. Raises NoCodifierError."""
+    return Gazetteer.from_warehouse(connection).resolve(text, region=region, at=at)
+
+
 def read_former_names(file: Path) -> list[FormerName]:
     """Read the seed ``municipality_former_name``."""
     with file.open(encoding="utf-8", newline="") as stream:
         return [
-            FormerName(row["municipality_code"], row["former_name_uk"], row["unit_kind"])
+            FormerName(
+                row["municipality_code"], row["former_name_uk"], row["unit_kind"], date.fromisoformat(row["renamed_by"])
+            )
             for row in csv.DictReader(stream)
         ]
+
+
+def read_budget_codes(file: Path) -> list[OtherCode]:
+    """Read the budgets of municipalities in the seed ``budget_code``; its years are inclusive."""
+    with file.open(encoding="utf-8", newline="") as stream:
+        return [
+            OtherCode(
+                row["budget_code"],
+                row["area_code"],
+                date(int(row["valid_from"]), 1, 1),
+                date(int(row["valid_to"]) + 1, 1, 1) if row["valid_to"] else None,
+            )
+            for row in csv.DictReader(stream)
+            if row["area_level"] == "municipality"
+        ]
+
+
+def _read_koatuu(connection: psycopg.Connection, units: Mapping[str, Unit]) -> list[OtherCode]:
+    """КОАТУУ codes of units, and of councils by the hromada that each was in."""
+    codes = {
+        OtherCode(code.zfill(10), municipality_code)
+        for code, unit_code in connection.execute(_KOATUU).fetchall()
+        if (unit := units.get(unit_code)) and (municipality_code := unit.municipality_code)
+    }
+    councils = {
+        OtherCode(code.zfill(10), hromada_code, valid_from, valid_to)
+        for code, hromada_code, valid_from, valid_to in connection.execute(_COUNCILS).fetchall()
+    }
+    # a council that moved is known by its days better than by the table, which has none
+    moved = {council.code for council in councils}
+    return [*(code for code in codes if code.code not in moved), *councils]
+
+
+def _former_kind(former: FormerName) -> str:
+    return {"hromada": "H", "settlement": "M"}.get(former.unit_kind, former.unit_kind)
+
+
+def _latest_renamings(former_names: Iterable[FormerName]) -> dict[tuple[str, str], date]:
+    """The day by which the hromada (H) or city (M) of a municipality bore its present name."""
+    found: dict[tuple[str, str], date] = {}
+    for former in former_names:
+        key = (former.municipality_code, _former_kind(former))
+        if former.renamed_by and key[1] in "HM":
+            found[key] = max(former.renamed_by, found.get(key, former.renamed_by))
+    return found
+
+
+def _without_repeats(former_names: Iterable[FormerName]) -> list[FormerName]:
+    """One of each name: the first, since the seed comes first and knows the day of the act."""
+    return list(
+        {
+            (name.municipality_code, _former_kind(name), _key(name.name)): name for name in reversed(list(former_names))
+        }.values()
+    )
 
 
 def _fitting(entries: Sequence[_Entry], tokens: Sequence[str]) -> list[_Entry]:
@@ -264,12 +411,66 @@ def _fold_code(text: str) -> str:
 _UNITS = """
 select level1_code, level2_code, level3_code, level4_code, level5_code, category, name
 from raw.katottg_unit
-where load_id = (
-    select load.load_id
-    from ops.load
-    inner join raw.delivery on load.delivery_id = delivery.delivery_id
-    where load.source = 'katottg' and load.status = 'loaded'
-    order by delivery.received_no desc, load.loaded_at desc
-    limit 1
-)
+where load_id = (select load_id from raw.katottg_edition where edition_rank = 1 and arrival_rank = 1)
 """
+
+# Names that older editions show and the newest does not, with the end of the edition that first shows another.
+_PAST_UNITS = """
+with editions as (
+    select load_id, edition_rank, lag(edition_to) over (order by edition_rank) as renamed_by
+    from raw.katottg_edition
+    where arrival_rank = 1
+)
+
+select
+    past.level1_code, past.level2_code, past.level3_code, past.level4_code, past.level5_code, past.category, past.name,
+    min(editions.renamed_by) as renamed_by
+from raw.katottg_unit as past
+inner join editions on past.load_id = editions.load_id
+left join (
+    select coalesce(level5_code, level4_code, level3_code, level2_code, level1_code) as code, btrim(name) as name
+    from raw.katottg_unit
+    where load_id = (select load_id from editions where edition_rank = 1)
+) as present
+    on
+        coalesce(past.level5_code, past.level4_code, past.level3_code, past.level2_code, past.level1_code) = present.code
+        and btrim(past.name) = present.name
+where editions.edition_rank > 1 and present.code is null
+group by past.level1_code, past.level2_code, past.level3_code, past.level4_code, past.level5_code, past.category, past.name
+"""
+
+_IN_FORCE = """
+select load_id
+from ops.load
+inner join raw.delivery using (delivery_id)
+where load.source = '{}' and load.status = 'loaded'
+order by received_no desc, loaded_at desc
+limit 1
+"""
+
+# Names in the table of older codes: borne before the first edition, if not in it.
+_OLDEST_NAMES = f"""
+select unit_code, btrim(name), (select min(edition_to) from raw.katottg_edition)
+from raw.koatuu_unit
+where load_id = ({_IN_FORCE.format("koatuu_unit")})
+"""  # noqa: S608 - both parts are constants
+
+_KOATUU = f"""
+select koatuu_code, unit_code
+from raw.koatuu_unit
+where koatuu_code ~ '^[0-9]{{9,10}}$' and load_id = ({_IN_FORCE.format("koatuu_unit")})
+"""  # noqa: S608 - both parts are constants
+
+_COUNCILS = f"""
+select council_code, hromada_code, valid_from, lead(valid_from) over (partition by council_code order by valid_from)
+from (
+    select council_code, hromada_code, min(known_by) as valid_from
+    from (
+        select *, count(*) over (partition by council_code, known_by) as hromada_count
+        from raw.council_membership
+        where load_id = ({_IN_FORCE.format("council_membership")})
+    ) as membership
+    where hromada_count = 1
+    group by council_code, hromada_code
+) as stay
+"""  # noqa: S608 - both parts are constants

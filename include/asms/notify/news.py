@@ -195,11 +195,13 @@ names as (
         select
             coalesce(level5_code, level4_code, level3_code, level2_code, level1_code) as code,
             katottg_unit.name,
+            edition.edition_from,
             load.loaded_at
         from raw.katottg_unit
         inner join ops.load on katottg_unit.load_id = load.load_id and load.status = 'loaded'
+        left join raw.katottg_edition as edition on load.load_id = edition.load_id
     ) as units
-    order by code, loaded_at desc
+    order by code, edition_from desc nulls last, loaded_at desc
 ),
 
 told as (

@@ -14,6 +14,9 @@ from asms.warehouse.connection import Warehouse, read_number
 
 BuildEnd = Literal["gate_closed", "published", "unchanged", "failed"]
 
+# What geography is made of: the codifier's editions and the tables beside it.
+_GEOGRAPHY = ("katottg", "koatuu_unit", "council", "council_membership", "boundary_event")
+
 _MODEL_FOLDERS = ("models", "macros", "seeds", "dbt_project.yml")
 
 # What was loaded and is in no published release yet. An anti-join, never a watermark: a refused gate would otherwise
@@ -183,15 +186,20 @@ def current_inputs(connection: psycopg.Connection) -> dict[str, str]:
     ).fetchone()
     if row:
         inputs["catalogue"], inputs["rules"], inputs["deadlines"] = map(str, row)
-    for source in ("katottg", "population"):
-        latest = connection.execute(
-            "select load.load_id from ops.load inner join raw.delivery on load.delivery_id = delivery.delivery_id "
-            "where load.source = %s and load.status = 'loaded' "
-            "order by delivery.received_no desc, load.loaded_at desc, load.load_id limit 1",
-            (source,),
+    # every edition counts, and not which came last: the newest is in force, the others are history
+    for source in (*_GEOGRAPHY, "population"):
+        loads = connection.execute(
+            "select string_agg(latest.load_id, ' ' order by latest.path, latest.load_id) from ("
+            "  select distinct on (case when %(source)s = 'katottg' then delivery.path end) load.load_id, delivery.path"
+            "  from ops.load inner join raw.delivery on load.delivery_id = delivery.delivery_id"
+            "  where load.source = %(source)s and load.status = 'loaded'"
+            "  order by case when %(source)s = 'katottg' then delivery.path end,"
+            "  delivery.received_no desc, load.loaded_at desc, load.load_id"
+            ") as latest",
+            {"source": source},
         ).fetchone()
-        if latest:
-            inputs[source] = str(latest[0])
+        if loads and loads[0]:
+            inputs[source] = hashlib.sha256(str(loads[0]).encode()).hexdigest()[:12]
     return inputs
 
 

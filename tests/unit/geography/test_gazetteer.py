@@ -3,10 +3,20 @@
 import csv
 import re
 import unicodedata
+from datetime import date
 
 import pytest
 
-from asms.geography.gazetteer import FORMER_NAMES, FormerName, Gazetteer, make_unit, read_former_names
+from asms.geography.gazetteer import (
+    BUDGET_CODES,
+    FORMER_NAMES,
+    FormerName,
+    Gazetteer,
+    OtherCode,
+    make_unit,
+    read_budget_codes,
+    read_former_names,
+)
 
 UNITS = """
 UA01000000000013043 O Автономна Республіка Крим
@@ -61,8 +71,19 @@ def gazetteer() -> Gazetteer:
     return Gazetteer(
         (make_unit(path.split("/"), category, name + " ") for path, category, name in units),
         [
-            FormerName(PIVDENNOUKRAINSK, "Южноукраїнськ", "settlement"),
-            FormerName(PIVDENNOUKRAINSK, "Южноукраїнська", "hromada"),
+            FormerName(PIVDENNOUKRAINSK, "Южноукраїнськ", "settlement", date(2024, 10, 9)),
+            FormerName(PIVDENNOUKRAINSK, "Южноукраїнська", "hromada", date(2025, 12, 31)),
+            FormerName(KAMIANETS, "Колишнє", "settlement", date(2016, 5, 19)),
+            FormerName(MYKOLAIV_SUMY, "Колишнє", "settlement", date(2024, 9, 19)),
+        ],
+        gone_units=[
+            make_unit(["UA05000000000010236", "UA05020000000026686", VINNYTSIA, "UA05020030990099999"], "C", "Зникле")
+        ],
+        other_codes=[
+            OtherCode("0510100000", VINNYTSIA),
+            OtherCode("02536000000", VINNYTSIA, date(2021, 1, 1), date(2024, 1, 1)),
+            OtherCode("3520382100", KAMIANETS, date(2018, 2, 18), date(2020, 8, 16)),
+            OtherCode("3520382100", FRANKIVSK, date(2020, 8, 16)),
         ],
     )
 
@@ -172,3 +193,45 @@ def test_former_names_are_names_of_somebody_else_no_more() -> None:
         assert not re.search(r"[A-Za-z'ʼ`]|^\s|\s$", former.name), former.name
     with FORMER_NAMES.open(encoding="utf-8") as stream:
         assert all(row["source"] for row in csv.DictReader(stream))
+
+
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [(None, None), (date(2015, 1, 1), None), (date(2020, 1, 1), MYKOLAIV_SUMY), (date(2026, 1, 1), None)],
+)
+def test_a_day_decides_between_those_who_bore_the_name(gazetteer: Gazetteer, at: date | None, code: str | None) -> None:
+    found = gazetteer.resolve("Колишнє", at=at)
+    assert found.municipality_code == code
+    assert found.reason == ("former_name" if code else "ambiguous")
+
+
+def test_a_name_that_nobody_bore_that_day_is_still_recognised(gazetteer: Gazetteer) -> None:
+    """Days of renamings are bounds, and people use old names for years."""
+    for at in (date(2018, 1, 1), date(2026, 1, 1)):
+        for name in ("Южноукраїнськ", "Південноукраїнськ"):
+            assert gazetteer.resolve(name, at=at).municipality_code == PIVDENNOUKRAINSK
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "code"),
+    [
+        ("0510100000", None, VINNYTSIA),
+        ("510100000", None, VINNYTSIA),  # a spreadsheet dropped the zero
+        ("02536000000", date(2022, 1, 1), VINNYTSIA),
+        ("3520382100", date(2019, 1, 1), KAMIANETS),
+        ("3520382100", date(2021, 1, 1), FRANKIVSK),
+        ("3520382100", None, None),
+        ("9999999999", None, None),
+        ("UA05020030990099999", None, VINNYTSIA),  # a village that is no more
+    ],
+)
+def test_other_codes_and_codes_that_went(gazetteer: Gazetteer, text: str, at: date | None, code: str | None) -> None:
+    assert gazetteer.resolve(text, at=at).municipality_code == code
+
+
+def test_budget_codes_of_the_seed_are_of_municipalities() -> None:
+    codes = read_budget_codes(BUDGET_CODES)
+    assert len(codes) > 50
+    assert all(
+        re.fullmatch(r"\d{10,11}", code.code) and re.fullmatch(r"UA\d{17}", code.municipality_code) for code in codes
+    )

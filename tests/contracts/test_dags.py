@@ -19,7 +19,9 @@ from asms.sources import SourceError, TransientSourceError
 from asms.warehouse.connection import LockedError
 from asms.warehouse.dbt import DbtError, TransientDbtError
 
-INGEST_IDS = {"ingest_katottg", "ingest_members", "ingest_open_budget", "ingest_population", "ingest_submissions"}
+INGEST_IDS = {
+    "ingest_katottg", "ingest_members", "ingest_open_budget", "ingest_population", "ingest_submissions", "ingest_transfers",
+}  # fmt: skip
 NIGHTLY_IDS = INGEST_IDS | {"build_warehouse", "make_feedback"}
 DAG_IDS = NIGHTLY_IDS | {"make_templates"}
 MOST_LINES = 100
@@ -129,7 +131,7 @@ def test_params_say_what_they_do(dags: dict[str, Any]) -> None:
     assert set(dags["ingest_open_budget"].params) == {"period", "force"}
     assert "lost months" in dags["ingest_open_budget"].params.get_param("force").description
     assert set(dags["ingest_submissions"].params) == {"source", "force"}
-    for dag_id in ("ingest_katottg", "ingest_members", "ingest_population"):
+    for dag_id in ("ingest_katottg", "ingest_members", "ingest_population", "ingest_transfers"):
         assert set(dags[dag_id].params) == {"force"}
     assert set(dags["build_warehouse"].params) == {"force"}
     assert set(dags["make_templates"].params) == {"year", "municipalities"}
@@ -183,7 +185,7 @@ def test_order_of_one_process_follows_the_assets(dags: dict[str, Any]) -> None:
     assert set(order) == NIGHTLY_IDS
     assert order[-2:] == ["build_warehouse", "make_feedback"]
     assert order.index("ingest_katottg") < order.index("ingest_submissions")
-    without = run_order([asset_use(dag) for dag in dags.values()], {"members", "population", "open_budget"})
+    without = run_order([asset_use(dag) for dag in dags.values()], {"members", *OPEN_SOURCES} - {"katottg"})
     assert without == ["ingest_katottg", "ingest_submissions", "build_warehouse", "make_feedback"]
 
 

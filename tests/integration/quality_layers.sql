@@ -61,3 +61,10 @@ create table build.mart_completeness_by_year (
     full_count bigint, full_on_time_count bigint, full_late_count bigint, member_count bigint, member_full_count bigint,
     user_count bigint, user_active_count bigint, user_full_count bigint, users_reason text
 );
+create table staging.stg_transfers__value (
+    table_code text, time_period text, budget_code text, name_text text, measure_code text, unit_measure text, unit_mult integer,
+    obs_value numeric, load_id text
+);
+create table staging.stg_transfers__budget (
+    table_code text, time_period text, budget_code text, budget_level text, name_uk text, area_code text
+);

@@ -49,7 +49,9 @@ class LocalServer:
     @property
     def urls(self) -> dict[str, str]:
         """Addresses for ``Settings.urls``."""
-        return {source: self.base_url + path for source, path in self.paths.items()}
+        return {
+            source: " ".join(self.base_url + path for path in paths.split(" ")) for source, paths in self.paths.items()
+        }
 
 
 @contextmanager

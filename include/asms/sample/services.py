@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs
 from asms.sample.budgets import SampleBudgets
 from asms.sample.population import population_workbook
 from asms.sample.replay import ReplayBudgets, find_file
+from asms.sample.transfers import equalisation_workbook, subvention_workbook
 
 BUDGET_PATH = "/api/public/localBudgetData"
 _CLASSIFICATION_TYPES = {"INCOMES": "", "EXPENSES": "ECONOMIC"}
@@ -34,7 +35,7 @@ class Service(Protocol):
 
     @property
     def path(self) -> str:
-        """Where below the server's base URL the address is that the source is sent to (``ASMS_<SOURCE>_URL``)."""
+        """Where below the server's base URL the address is that the source is sent to (``ASMS_<SOURCE>_URL``); several parted by blanks."""
 
     def reply(self, url: SplitResult) -> Reply | None:
         """The right answer to a GET of ``url`` (path and query); None when it is not this service's."""
@@ -52,6 +53,17 @@ class _File:
 
     def reply(self, url: SplitResult) -> Reply | None:
         return Reply(body=self._bytes, content_type=self._content_type) if url.path == self.path else None
+
+
+class _Files:
+    """Files of one source; its address is all of theirs, parted by blanks."""
+
+    def __init__(self, files: Sequence[_File]) -> None:
+        self._files = files
+        self.path = " ".join(file.path for file in files)
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        return next((reply for file in self._files if (reply := file.reply(url))), None)
 
 
 class _OpenBudget:
@@ -81,12 +93,14 @@ def open_services(replay: Path | None) -> dict[str, Service]:
     budgets = _OpenBudget(replay)
     if budgets.years:
         services["open_budget"] = budgets
+    found: dict[str, list[_File]] = {}
     for source, path, name, make_sample in _FILES:
         file = find_file(replay, name) if replay else None
         if file:
-            services[source] = _File(path, file.read_bytes)
+            found.setdefault(source, []).append(_File(path, file.read_bytes))
         elif replay is None:
-            services[source] = _File(path, make_sample)
+            found.setdefault(source, []).append(_File(path, make_sample))
+    services |= {source: _Files(parts) for source, parts in found.items()}
     return services
 
 
@@ -99,6 +113,8 @@ def budget_years(services: Mapping[str, Service]) -> tuple[int, ...]:
 # Workbooks at an address of their own: source, path, name of the recorded file, the sample's workbook.
 _FILES: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
     ("population", "/population/2022.xlsx", "population-2022.xlsx", population_workbook),
+    ("transfers", "/transfers/subvention_2023.xlsx", "mon_subvention_2023.xlsx", subvention_workbook),
+    ("transfers", "/transfers/equalisation_2024.xlsx", "equalisation_2024.xlsx", equalisation_workbook),
 )
 
 

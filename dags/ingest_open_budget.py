@@ -4,7 +4,7 @@
 before loads nothing. When it fails: docs/runbooks/source-failed.md.
 """
 
-from airflow.sdk import Param, dag
+from airflow.sdk import dag
 
 from asms_airflow import policy, tasks
 
@@ -18,13 +18,7 @@ from asms_airflow import policy, tasks
     tags=policy.tags("ingest", "open_data"),
     doc_md=__doc__,
     params={
-        "period": Param(
-            None,
-            type=["null", "string"],
-            pattern=r"^\d{4}([,-]\d{4})*$",
-            title="Years",
-            description="Years to ask for: 2023, 2021,2023 or 2021-2023. Empty: the years that can still change.",
-        ),
+        "period": policy.years_param(),
         "force": policy.force_param(
             "Book every answer as a new arrival although nothing changed, and accept an answer that has lost months it had "
             "before: those months then disappear. Changed answers are taken without it."

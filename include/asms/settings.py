@@ -11,9 +11,18 @@ from pydantic import BaseModel, ConfigDict
 
 from asms.paths import PROJECT_ROOT
 
-OPEN_SOURCES = ("katottg", "population", "open_budget", "transfers")
+OPEN_SOURCES = (
+    "katottg",
+    "population",
+    "open_budget",
+    "transfers",
+    "health_declarations",
+    "war_status",
+    "currency",
+    "world_bank",
+)
 """Every source of open data: a module of ``asms.sources``, an asset and a DAG ``ingest_…`` bear its name."""
-WITHOUT_ADDRESS = ("population", "transfers")
+WITHOUT_ADDRESS = ("population", "transfers", "health_declarations", "war_status")
 """Sources whose publisher has no fixed address: a run that is to ask the real one must name it (ASMS_…_URL)."""
 DEFAULT_SOURCES = ("katottg", "population", "open_budget")
 """What a night pulls when nobody says which: what the published marts are made of."""

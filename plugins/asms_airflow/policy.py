@@ -75,6 +75,17 @@ def tags(*more: str) -> list[str]:
     return [TAG, *more]
 
 
+def years_param() -> Param:
+    """Param ``period``: the years to ask for."""
+    return Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^\d{4}([,-]\d{4})*$",
+        title="Years",
+        description="Years to ask for: 2023, 2021,2023 or 2021-2023. Empty: the years that can still change.",
+    )
+
+
 def force_param(description: str) -> Param:
     """Param ``force``: do the work although nothing changed."""
     return Param(False, type="boolean", title="Force", description=description)

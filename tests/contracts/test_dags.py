@@ -19,9 +19,7 @@ from asms.sources import SourceError, TransientSourceError
 from asms.warehouse.connection import LockedError
 from asms.warehouse.dbt import DbtError, TransientDbtError
 
-INGEST_IDS = {
-    "ingest_katottg", "ingest_members", "ingest_open_budget", "ingest_population", "ingest_submissions", "ingest_transfers",
-}  # fmt: skip
+INGEST_IDS = {f"ingest_{source}" for source in ("submissions", "members", *OPEN_SOURCES)}
 NIGHTLY_IDS = INGEST_IDS | {"build_warehouse", "make_feedback"}
 DAG_IDS = NIGHTLY_IDS | {"make_templates"}
 MOST_LINES = 100
@@ -131,7 +129,7 @@ def test_params_say_what_they_do(dags: dict[str, Any]) -> None:
     assert set(dags["ingest_open_budget"].params) == {"period", "force"}
     assert "lost months" in dags["ingest_open_budget"].params.get_param("force").description
     assert set(dags["ingest_submissions"].params) == {"source", "force"}
-    for dag_id in ("ingest_katottg", "ingest_members", "ingest_population", "ingest_transfers"):
+    for dag_id in INGEST_IDS - {"ingest_currency", "ingest_open_budget", "ingest_submissions"}:
         assert set(dags[dag_id].params) == {"force"}
     assert set(dags["build_warehouse"].params) == {"force"}
     assert set(dags["make_templates"].params) == {"year", "municipalities"}

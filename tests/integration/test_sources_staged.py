@@ -64,7 +64,7 @@ def _house(template: Warehouse, folder: Path, replay: Path | None) -> Iterator[H
     put = LandingStore(settings.landing).put
     fetch_katottg(warehouse, settings, put)
     with serve(replay) as local:
-        pointed = settings.model_copy(update={"urls": local.urls})
+        pointed = settings.model_copy(update={"urls": local.urls, "open_budget_years": local.years})
         had = [source for source in SOURCES if source in local.urls]
         for expected in ("new_loads", "unchanged_loads"):
             for source in had:
@@ -141,3 +141,51 @@ def test_real_transfers_add_up_and_reach_their_units(real: House, real_data: Pat
         ("2351300000", None, "Бюджет Соколівської сільської територіальної громади")
     ], "no hromada of Cherkasy oblast is called so any more"
     assert [row for row in found if known.get(row[0], row[1]) != row[1]] == [], "a name never becomes another's code"
+
+
+def test_declarations_and_war_status_of_the_sample(sample: House) -> None:
+    assert sample.ask(
+        "select time_period, declaration_count, female_count + male_count from staging.stg_health_declarations__municipality "
+        "where municipality_code = 'UA05020030000031457'"
+    ) == [("2022-11", 309951, 309951)]
+    assert sample.ask(
+        "select known_by_date::text, status_code from staging.stg_war_status__status "
+        "where municipality_code = 'UA32080070000050759' and status_code like '%occupied' order by known_by_date"
+    ) == [("2022-04-30", "deoccupied"), ("2022-09-30", "deoccupied")]
+    occupied = "select count(*) from staging.stg_war_status__status where known_by_date = '2014-02-20' and status_code = 'occupied'"
+    assert sample.ask(occupied) == [(304,)], "303 hromadas of Crimea, and Sevastopol"
+
+
+def test_figures_that_do_not_add_up_close_the_gate(sample: House) -> None:
+    change = "update staging.stg_health_declarations__municipality set female_count = female_count {}"
+    sample.run("transformer", change.format("+ 1"))
+    assert sample.failed("health_declarations") == {"GX_STG_HEALTH_DECLARATIONS_ADD_UP"}
+    sample.run("transformer", change.format("- 1"))
+    sample.run(
+        "transformer", "delete from staging.stg_war_status__status where municipality_code = 'UA85000000000065278'"
+    )
+    assert sample.failed("war_status") == {"GX_STG_WAR_STATUS_CRIMEA_SEVASTOPOL"}
+
+
+def test_real_declarations_and_war_status_reach_their_units(real: House) -> None:
+    assert real.failed("health_declarations") == real.failed("war_status") == set()
+    assert real.ask("select count(*), sum(declaration_count) from staging.stg_health_declarations__municipality") == [
+        (1402, 32726258)
+    ]
+    assert real.ask(
+        "select status_code, count(*) from staging.stg_war_status__status where known_by_date = '2022-09-30' "
+        "group by status_code order by status_code"
+    ) == [("deoccupied", 87), ("not_occupied", 1215), ("occupied", 167)]
+
+
+def test_rates_and_indicators_of_the_sample(sample: House) -> None:
+    assert sample.ask(
+        "select count(*), min(uah_per_unit)::float, min(rate_date)::text from staging.stg_currency__rate where currency_code = 'USD'"
+    ) == [(730, 36.5686, "2022-01-01")]
+    assert sample.ask(
+        "select count(*), count(obs_value) from staging.stg_world_bank__value where indicator_code = 'SP.POP.TOTL'"
+    ) == [(132, 128)]
+    sample.run(
+        "transformer", "update staging.stg_currency__rate set uah_per_unit = 3656.86 where rate_date = '2023-05-01'"
+    )
+    assert sample.failed("currency") == {"GX_STG_CURRENCY_JUMP"}

@@ -31,7 +31,13 @@ latest as (
     select distinct on (held.table_code, held.time_period)
         held.load_id,
         loads.is_sample
-    from (select distinct load_id, table_code, time_period from raw_values) as held
+    from (
+        select distinct
+            load_id,
+            table_code,
+            time_period
+        from raw_values
+    ) as held
     inner join loads on held.load_id = loads.load_id
     where loads.status = 'loaded'
     order by held.table_code asc, held.time_period asc, loads.received_no desc, loads.loaded_at desc, held.load_id asc

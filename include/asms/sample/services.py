@@ -2,19 +2,27 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult, parse_qs
 
 from asms.sample.budgets import SampleBudgets
+from asms.sample.comparisons import indicator_page, rates
 from asms.sample.population import population_workbook
+from asms.sample.portal import declarations_table, package, war_status_table
 from asms.sample.replay import ReplayBudgets, find_file
 from asms.sample.transfers import equalisation_workbook, subvention_workbook
 
+ACTION_PATH = "/api/3/action/package_show"
 BUDGET_PATH = "/api/public/localBudgetData"
+RATES_PATH = "/NBU_Exchange/exchange_site"
+_INDICATOR_PATH = re.compile(r"/v2/country/([A-Z;]+)/indicator/([\w.]+)")
+_JSON = "application/json;charset=utf-8"
 _CLASSIFICATION_TYPES = {"INCOMES": "", "EXPENSES": "ECONOMIC"}
 _CSV = "text/csv;charset=windows-1251"  # what the real service says; its bytes are UTF-8
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -66,6 +74,51 @@ class _Files:
         return next((reply for file in self._files if (reply := file.reply(url))), None)
 
 
+class _Dataset:
+    """A dataset of the portal of open data, by its CKAN API, and its newest file."""
+
+    def __init__(self, dataset: str, file_name: str, content: Callable[[], bytes]) -> None:
+        self._dataset, self._file_name, self._content = dataset, file_name, content
+        self.path = f"/dataset/{dataset}"
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        if url.path == ACTION_PATH and parse_qs(url.query).get("id") == [self._dataset]:
+            return Reply(body=package(self._dataset, self._file_name), content_type="application/json;charset=utf-8")
+        if url.path == f"{self.path}/resource/newest/download/{self._file_name}":
+            return Reply(body=self._content(), content_type="application/octet-stream")
+        return None
+
+
+class _Rates:
+    """Official exchange rates of the National Bank."""
+
+    path = ""
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        if url.path != RATES_PATH:
+            return None
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        try:
+            first, last = (datetime.strptime(query[key], "%Y%m%d").date() for key in ("start", "end"))  # noqa: DTZ007 - days
+        except (KeyError, ValueError):
+            return Reply(400, b"bad request", "text/plain")
+        return Reply(body=rates(query.get("valcode", "").upper(), first, last), content_type=_JSON)
+
+
+class _WorldBank:
+    """Indicators of the World Bank, page by page."""
+
+    path = ""
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        found = _INDICATOR_PATH.fullmatch(url.path)
+        if not found:
+            return None
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        page, per_page = int(query.get("page", "1")), int(query.get("per_page", "50"))
+        return Reply(body=indicator_page(found[2], found[1].split(";"), page, per_page), content_type=_JSON)
+
+
 class _OpenBudget:
     """The Open Budget API. ``years`` that it has; without any there is nothing to answer from."""
 
@@ -93,6 +146,14 @@ def open_services(replay: Path | None) -> dict[str, Service]:
     budgets = _OpenBudget(replay)
     if budgets.years:
         services["open_budget"] = budgets
+    for source, name, make_sample, sample_name in _DATASETS:
+        file = find_file(replay, name) if replay else None
+        if file:
+            services[source] = _Dataset(source, name, file.read_bytes)
+        elif replay is None:
+            services[source] = _Dataset(source, sample_name, make_sample)
+    if replay is None:
+        services |= {"currency": _Rates(), "world_bank": _WorldBank()}
     found: dict[str, list[_File]] = {}
     for source, path, name, make_sample in _FILES:
         file = find_file(replay, name) if replay else None
@@ -115,6 +176,13 @@ _FILES: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
     ("population", "/population/2022.xlsx", "population-2022.xlsx", population_workbook),
     ("transfers", "/transfers/subvention_2023.xlsx", "mon_subvention_2023.xlsx", subvention_workbook),
     ("transfers", "/transfers/equalisation_2024.xlsx", "equalisation_2024.xlsx", equalisation_workbook),
+)
+
+
+# Datasets of the portal: source (and dataset), name of the recorded file, the sample's table, and the name of its file.
+_DATASETS: tuple[tuple[str, str, Callable[[], bytes], str], ...] = (
+    ("health_declarations", "declarations-hromada.csv", declarations_table, "declarations.csv"),
+    ("war_status", "minregion-war-status.csv", war_status_table, "war_status.zip"),
 )
 
 

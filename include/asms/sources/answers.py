@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import psycopg
+
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.ledger import Feed, Reading, Store, book, next_batch, record_status
@@ -25,12 +27,14 @@ class Question:
     """One question of a source.
 
     ``path`` names it for ever and without a host: answers on one path are revisions of each other. ``ask`` brings the bytes,
-    ``read`` cuts them into rows (None: there is nothing in the answer to load); both raise SourceError.
+    ``read`` cuts them into rows (None: there is nothing in the answer to load); both raise SourceError. ``tag`` is what the
+    publisher calls the bytes, where he does: while it is that of the last answer, nothing is asked.
     """
 
     path: str
     ask: Callable[[], bytes]
     read: Callable[[bytes], Reading | None]
+    tag: str | None = None
 
 
 def load_answers(
@@ -57,13 +61,9 @@ def load_answers(
                     failures[path] = TransientSourceError("not asked: the service does not answer")
                     continue
                 try:
-                    data = question.ask()
-                    booking = book(
-                        connection, feed, path, data, lambda: question.read(data),  # noqa: B023 - called at once
-                        store=store, batch_no=batch_no, is_sample=settings.is_sample, force=force,
-                    )  # fmt: skip
-                    outcomes[booking.outcome] += 1
-                    rows += booking.row_count
+                    outcome, row_count = _answer(connection, feed, question, store, batch_no, settings.is_sample, force)
+                    outcomes[outcome] += 1
+                    rows += row_count
                     silent = 0
                 except SourceError as error:
                     logger.warning("%s: %s: %s", feed.source, path, error)
@@ -82,6 +82,39 @@ def load_answers(
         passes = all(isinstance(error, TransientSourceError) for error in failures.values())
         raise (TransientSourceError if passes else SourceError)(message) from next(iter(failures.values()))
     return result
+
+
+def _answer(
+    connection: psycopg.Connection,
+    feed: Feed,
+    question: Question,
+    store: Store,
+    batch_no: int,
+    is_sample: bool,
+    force: bool,
+) -> tuple[str, int]:
+    """Ask and book, unless the publisher says that nothing changed. Returns the outcome and how many rows are in force."""
+    asked = (feed.channel, question.path, question.tag, feed.reader_version)
+    if question.tag and not force:
+        held = connection.execute(
+            "select row_count from ops.source_tag where channel = %s and path = %s and tag = %s and reader_version = %s",
+            asked,
+        ).fetchone()
+        if held:
+            return "unchanged", int(held[0])
+    data = question.ask()
+    booking = book(
+        connection, feed, question.path, data, lambda: question.read(data),
+        store=store, batch_no=batch_no, is_sample=is_sample, force=force,
+    )  # fmt: skip
+    if question.tag:
+        connection.execute(
+            "insert into ops.source_tag (channel, path, tag, reader_version, row_count) values (%s, %s, %s, %s, %s) "
+            "on conflict (channel, path) do update set "
+            "tag = excluded.tag, reader_version = excluded.reader_version, row_count = excluded.row_count",
+            (*asked, booking.row_count),
+        )
+    return booking.outcome, booking.row_count
 
 
 def _explain(failures: dict[str, SourceError]) -> str:

@@ -5,9 +5,8 @@ included and ``registered_to`` not. A line without dates is a member that is no 
 nothing about persons gets in. A wrong line becomes a finding and is left out; the others count.
 """
 
-import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -18,6 +17,7 @@ from asms.settings import Settings
 from asms.sources import SourceError, SourceNotSetError, SourceResult
 from asms.sources.answers import Question, load_answers
 from asms.sources.ledger import Feed, Reading, Store
+from asms.sources.table_file import csv_lines
 from asms.warehouse.connection import Warehouse
 
 COLUMNS = ("municipality_code", "is_member", "registered_from", "registered_to")
@@ -76,7 +76,7 @@ def read_register(data: bytes, resolve: Resolve) -> Reading:
     UTF-8 or cp1251, parted by commas, semicolons or tabs, as spreadsheets save it; dates as 2024-03-31 or 31.03.2024.
     Raises SourceError when the columns are not those of ``COLUMNS``.
     """
-    lines = _table(data)
+    lines = csv_lines(data)
     rows: list[Row] = []
     findings: list[Finding] = []
     places: list[str] | None = None
@@ -108,22 +108,6 @@ def _read_file(url: str) -> bytes:
     if len(data) > _LARGEST:
         raise SourceError(f"the file is larger than {_LARGEST >> 20} MB, which is no register of municipalities")
     return data
-
-
-def _table(data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that is not blank."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1251", errors="replace")
-    text = text.replace("\0", "")  # PostgreSQL takes none, not even in what a finding quotes
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    try:
-        yield from ((reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells))
-    except csv.Error as error:
-        raise SourceError(f"line {reader.line_num} is not CSV ({error}); save the table as «CSV UTF-8»") from error
 
 
 def _check_titles(cells: Sequence[str]) -> list[str]:

@@ -24,6 +24,7 @@ from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, get_bytes, new_client
 from asms.sources.ledger import Feed, Reading, Store
+from asms.sources.table_file import cell_text
 from asms.warehouse.connection import Warehouse
 
 SEED = DBT_DIR / "seeds" / "transfer_measure.csv"
@@ -281,8 +282,5 @@ def _fold(text: str) -> str:
 
 
 def _text(cells: Sequence[object], column: int) -> str | None:
-    """A cell as text, as found; None when it is empty. Readers give whole numbers as floats, so the «.0» goes."""
-    value = cells[column] if column < len(cells) else None
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value) if value is not None and str(value).strip() else None
+    """A cell as text; None when it is empty or not there."""
+    return cell_text(cells[column]) if column < len(cells) else None

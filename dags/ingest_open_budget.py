@@ -4,13 +4,13 @@
 before loads nothing. When it fails: docs/runbooks/source-failed.md.
 """
 
-from airflow.sdk import CronTriggerTimetable, Param, dag
+from airflow.sdk import dag
 
 from asms_airflow import policy, tasks
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 23 * * *", timezone=policy.KYIV),
+    schedule=policy.schedule("open_budget", "0 23 * * *"),
     start_date=policy.START_DATE,
     catchup=False,
     max_active_runs=1,
@@ -18,13 +18,7 @@ from asms_airflow import policy, tasks
     tags=policy.tags("ingest", "open_data"),
     doc_md=__doc__,
     params={
-        "period": Param(
-            None,
-            type=["null", "string"],
-            pattern=r"^\d{4}([,-]\d{4})*$",
-            title="Years",
-            description="Years to ask for: 2023, 2021,2023 or 2021-2023. Empty: the years that can still change.",
-        ),
+        "period": policy.years_param(),
         "force": policy.force_param(
             "Book every answer as a new arrival although nothing changed, and accept an answer that has lost months it had "
             "before: those months then disappear. Changed answers are taken without it."
@@ -32,7 +26,7 @@ from asms_airflow import policy, tasks
     },
 )
 def ingest_open_budget() -> None:
-    tasks.store_catalogue() >> tasks.fetch_open_budget()
+    tasks.ingest("open_budget")
 
 
 ingest_open_budget()

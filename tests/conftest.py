@@ -5,9 +5,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
 from psycopg import sql
 
 from asms.settings import Settings, load_settings
@@ -59,6 +61,18 @@ def warehouse(template_warehouse: Warehouse) -> Iterator[Warehouse]:
     """A fresh, prepared, empty warehouse."""
     with copied(template_warehouse) as copy:
         yield copy
+
+
+@pytest.fixture
+def source_rules(warehouse: Warehouse) -> None:
+    """The rules on open data in ``warehouse``: what readers may find. Storing the whole catalogue takes two seconds."""
+    text = files("asms.catalogue").joinpath("data/rules/sources.yaml").read_text(encoding="utf-8")
+    columns = ("rule_id", "engine", "level", "severity", "title_uk", "title_en", "remedy_uk", "remedy_en", "owner")
+    with warehouse.connect("loader") as connection:
+        connection.cursor().executemany(
+            f"insert into quality.rule ({', '.join(columns)}) values ({', '.join(['%s'] * len(columns))})",  # type: ignore[arg-type]
+            [tuple(rule[column] for column in columns) for rule in yaml.safe_load(text)],
+        )
 
 
 @pytest.fixture

@@ -11,7 +11,21 @@ from pydantic import BaseModel, ConfigDict
 
 from asms.paths import PROJECT_ROOT
 
-OPEN_SOURCES = ("katottg", "population", "open_budget")
+OPEN_SOURCES = (
+    "katottg",
+    "population",
+    "open_budget",
+    "transfers",
+    "health_declarations",
+    "war_status",
+    "currency",
+    "world_bank",
+)
+"""Every source of open data: a module of ``asms.sources``, an asset and a DAG ``ingest_…`` bear its name."""
+WITHOUT_ADDRESS = ("population", "transfers", "health_declarations", "war_status")
+"""Sources whose publisher has no fixed address: a run that is to ask the real one must name it (ASMS_…_URL)."""
+DEFAULT_SOURCES = ("katottg", "population", "open_budget")
+"""What a night pulls when nobody says which: what the published marts are made of."""
 
 
 class SettingsError(ValueError):
@@ -36,12 +50,11 @@ class Settings(BaseModel):
     replay: Path | None = None
     """Folder of recorded open data that the local API server answers from."""
     sources: tuple[str, ...] | None = None
-    """Open data to pull, a part of ``OPEN_SOURCES``; None means all that can be had."""
-    katottg: str | None = None
-    """Folder (searched whole), file or fsspec URL of the codifier's editions; None means the one of the package."""
-    open_budget_url: str | None = None
-    population_url: str | None = None
-    """Base URLs of the services; None means the real ones (or the local server, in a sample or replay)."""
+    """Open data to pull, a part of ``OPEN_SOURCES``; None means ``DEFAULT_SOURCES``, as far as they can be had."""
+    urls: Mapping[str, str] = {}
+    """Base URL per source; one that is not in it is asked at its real address (or the local server, in a sample or replay)."""
+    schedules: Mapping[str, str] = {}
+    """Cron expression (Kyiv time) per source; one that is not in it has that of its DAG."""
     open_budget_years: tuple[int, ...] | None = None
     """Years of budget execution to pull; None lets the source decide."""
     members: str | None = None
@@ -72,8 +85,10 @@ class Settings(BaseModel):
 
 
 def _parse_sources(text: str | None) -> tuple[str, ...] | None:
-    if text is None or text in ("", "all"):
+    if not text:
         return None
+    if text == "all":
+        return OPEN_SOURCES
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     unknown = sorted(set(names) - set(OPEN_SOURCES))
     if unknown:
@@ -81,6 +96,12 @@ def _parse_sources(text: str | None) -> tuple[str, ...] | None:
             f"ASMS_SOURCES names {', '.join(unknown)}; known sources are {', '.join(OPEN_SOURCES)} (or 'all')"
         )
     return names
+
+
+def _per_source(given: Mapping[str, str], what: str) -> dict[str, str]:
+    """Values of the variables ``ASMS_<SOURCE>_<WHAT>``, by source."""
+    names = {source: f"ASMS_{source.upper()}_{what}" for source in OPEN_SOURCES}
+    return {source: given[name] for source, name in names.items() if name in given}
 
 
 def parse_years(text: str | None) -> tuple[int, ...] | None:
@@ -110,9 +131,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         landing=given.get("ASMS_LANDING", str(home / "landing")),
         replay=Path(replay).expanduser().resolve() if replay else None,
         sources=_parse_sources(given.get("ASMS_SOURCES")),
-        katottg=given.get("ASMS_KATOTTG"),
-        open_budget_url=given.get("ASMS_OPEN_BUDGET_URL"),
-        population_url=given.get("ASMS_POPULATION_URL"),
+        urls=_per_source(given, "URL"),
+        schedules=_per_source(given, "SCHEDULE"),
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
         members=given.get("ASMS_MEMBERS"),
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,

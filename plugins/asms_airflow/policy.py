@@ -4,7 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.sdk import Context, ExceptionRetryPolicy, Param, RetryAction, RetryDecision, RetryPolicy, RetryRule
+from airflow.sdk import (
+    Context,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryDecision,
+    RetryPolicy,
+    RetryRule,
+)
+
+from asms.settings import load_settings
 
 KYIV = "Europe/Kyiv"
 START_DATE = pendulum.datetime(2026, 1, 1, tz=KYIV)
@@ -38,6 +49,11 @@ class TransientErrorPolicy(RetryPolicy):
         return policy.evaluate(exception, try_number, max_tries, context)
 
 
+def schedule(source: str, cron: str) -> CronTriggerTimetable:
+    """When the DAG of a source runs: at the cron expression of ``ASMS_<SOURCE>_SCHEDULE``, else at ``cron``, in Kyiv."""
+    return CronTriggerTimetable(load_settings().schedules.get(source, cron), timezone=KYIV)
+
+
 def default_args() -> dict[str, Any]:
     """Arguments of every task: at most three tries, 5 and then 15 seconds apart.
 
@@ -57,6 +73,17 @@ def default_args() -> dict[str, Any]:
 def tags(*more: str) -> list[str]:
     """Tags of a DAG: the project's, then the room's."""
     return [TAG, *more]
+
+
+def years_param() -> Param:
+    """Param ``period``: the years to ask for."""
+    return Param(
+        None,
+        type=["null", "string"],
+        pattern=r"^\d{4}([,-]\d{4})*$",
+        title="Years",
+        description="Years to ask for: 2023, 2021,2023 or 2021-2023. Empty: the years that can still change.",
+    )
 
 
 def force_param(description: str) -> Param:

@@ -16,7 +16,7 @@ from asms.quality.rules import apply_rules
 from asms.returns import list_questions
 from asms.sample.answers import make_answers
 from asms.settings import Settings
-from asms.sources.katottg import fetch_katottg
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse

@@ -10,6 +10,7 @@ import yaml
 from jsonschema.validators import validator_for
 
 from asms.paths import PROJECT_ROOT
+from asms.settings import OPEN_SOURCES
 
 ONE_SHOT = {"migrate"}
 AIRFLOW_SERVICES = {"api-server", "scheduler", "dag-processor", "triggerer"}
@@ -80,6 +81,7 @@ def test_airflow_services_share_one_image_and_one_environment(compose: dict[str,
 def test_settings_named_are_settings(compose: dict[str, Any]) -> None:
     """A variable that nothing reads is a setting that somebody believes in."""
     read = set(re.findall(r'"(ASMS_[A-Z_]+)"', (PROJECT_ROOT / "include/asms/settings.py").read_text(encoding="utf-8")))
+    read |= {f"ASMS_{source.upper()}_{what}" for source in OPEN_SOURCES for what in ("URL", "SCHEDULE")}
     named = {key for key in compose["x-environment"] if key.startswith("ASMS_")}
     assert named
     assert named <= read

@@ -59,7 +59,7 @@ def returns(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _settings(home: Path, returns: Path, server: LocalServer) -> Settings:
     shutil.copytree(returns, home / "sample" / "drop")
-    return night_settings(home, server.base_url, server.population_url)
+    return night_settings(home, server.base_url, server.urls["population"])
 
 
 def _child(target: object, *arguments: object) -> int:

@@ -78,3 +78,19 @@ create view indicators.int_peer_group__changed as
 select distinct member.peer_group_code, changed_key.time_period
 from ops.changed_key
 inner join indicators.int_peer_group__membership as member on changed_key.municipality_code = member.municipality_code;
+create table staging.stg_transfers__value (
+    table_code text, time_period text, budget_code text, name_text text, measure_code text, unit_measure text, unit_mult integer,
+    obs_value numeric, load_id text
+);
+create table staging.stg_transfers__budget (
+    table_code text, time_period text, budget_code text, budget_level text, name_uk text, area_code text
+);
+create table staging.stg_health_declarations__municipality (
+    municipality_code text, time_period text, declaration_count integer, female_count integer, male_count integer,
+    urban_count integer, rural_count integer, load_id text
+);
+create table staging.stg_war_status__status (municipality_code text, known_by_date date, status_code text, load_id text);
+create table staging.stg_currency__rate (currency_code text, rate_date date, uah_per_unit numeric(18, 8), load_id text);
+create table staging.stg_world_bank__value (
+    indicator_code text, name_en text, country_code text, time_period text, obs_value double precision, load_id text
+);

@@ -16,7 +16,7 @@ from asms.intake.form_reading import read_return
 from asms.intake.landing import LandingStore
 from asms.intake.template import TemplateAnswer, TemplateRow, write_template
 from asms.settings import Settings
-from asms.sources.katottg import fetch_katottg
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse.connection import Warehouse
 from tests.bench.national import CELL_COUNT, list_hromadas, write_national_cycle
 from tests.unit.intake.test_workbook import MALFORMED

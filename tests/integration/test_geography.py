@@ -24,7 +24,7 @@ from asms.geography import Gazetteer, resolve_municipality
 from asms.quality.suites import load_suites
 from asms.settings import load_settings
 from asms.sources.boundaries import read_events
-from asms.sources.katottg import fetch_katottg
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
@@ -444,7 +444,7 @@ def country(
     folder = tmp_path_factory.mktemp("country")
     ours = _clone(template_warehouse, "geography_real")
     store_catalogue(ours, load_catalogue())
-    given_settings = load_settings({"ASMS_HOME": str(folder), "ASMS_KATOTTG": str(real_data)})
+    given_settings = load_settings({"ASMS_HOME": str(folder), "ASMS_KATOTTG_URL": str(real_data)})
     result = fetch_katottg(ours, given_settings, _put)
     assert (result.new_loads, result.failed) == (5, 0)
     again = fetch_katottg(ours, given_settings, _put)

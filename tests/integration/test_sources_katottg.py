@@ -10,7 +10,8 @@ from asms.catalogue import load_catalogue, store_catalogue
 from asms.intake.landing import LandingStore
 from asms.settings import Settings
 from asms.sources import SourceError
-from asms.sources.katottg import _packaged_workbook, fetch_katottg
+from asms.sources.katottg import _packaged_workbook
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse.connection import Warehouse
 
 
@@ -74,7 +75,7 @@ def test_a_part_of_the_country_is_refused_and_the_last_good_stands(
     sheet.append(["UA01000000000013043", "", "", "", "", "O", "Автономна Республіка Крим"])
     book.save(tmp_path / "kodifikator_2026.xlsx")
 
-    given = settings.model_copy(update={"katottg": str(tmp_path / "kodifikator_2026.xlsx")})
+    given = settings.model_copy(update={"urls": {"katottg": str(tmp_path / "kodifikator_2026.xlsx")}})
     with pytest.raises(SourceError, match=r"kodifikator_2026.xlsx has 0 hromadas"):
         fetch_katottg(warehouse, given, LandingStore(settings.landing).put)
     assert _counts(warehouse) == (1, 1, 31744, 1772, 2)
@@ -103,7 +104,7 @@ def test_a_file_that_is_no_edition_is_refused_by_name(
     warehouse: Warehouse, settings: Settings, tmp_path: Path, name: str, message: str
 ) -> None:
     (tmp_path / name).write_bytes(b"PK nothing")
-    given = settings.model_copy(update={"katottg": str(tmp_path / name)})
+    given = settings.model_copy(update={"urls": {"katottg": str(tmp_path / name)}})
     with pytest.raises(SourceError, match=rf"{name}.*{message}"):
         fetch_katottg(warehouse, given, LandingStore(settings.landing).put)
 
@@ -112,7 +113,9 @@ def test_a_folder_without_a_codifier_is_told(warehouse: Warehouse, settings: Set
     for place in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(SourceError, match="ASMS_KATOTTG"):
             fetch_katottg(
-                warehouse, settings.model_copy(update={"katottg": str(place)}), LandingStore(settings.landing).put
+                warehouse,
+                settings.model_copy(update={"urls": {"katottg": str(place)}}),
+                LandingStore(settings.landing).put,
             )
 
 
@@ -126,7 +129,7 @@ def test_a_bad_table_stops_no_other_and_the_last_good_stands(
     line = "R1,split,2026-01-01,,UA05020030000031457,{},{}\n"
     events = tmp_path / "boundary_events.csv"
     events.write_text(header + line.format("UA05020030000031457", 0.5) + line.format("UA05020050000074537", 0.5))
-    given = settings.model_copy(update={"katottg": str(tmp_path)})
+    given = settings.model_copy(update={"urls": {"katottg": str(tmp_path)}})
     assert fetch_katottg(warehouse, given, store).new_loads == 2
     events.write_text(header + line.format("UA05020030000031457", 0.5) + line.format("UA05020050000074537", 0.4))
     (tmp_path / "time_rada.csv").write_text("date,rada_code,hromada_code\n2020-08-16,0510100000,UA05020030000031457\n")
@@ -142,6 +145,6 @@ def test_a_bad_table_stops_no_other_and_the_last_good_stands(
 def test_both_real_vintages_load(
     warehouse: Warehouse, settings: Settings, real_data: Path, name: str, count: int
 ) -> None:
-    given = settings.model_copy(update={"katottg": str(real_data / "katottg" / name)})
+    given = settings.model_copy(update={"urls": {"katottg": str(real_data / "katottg" / name)}})
     result = fetch_katottg(warehouse, given, LandingStore(settings.landing).put)
     assert result.row_count == count

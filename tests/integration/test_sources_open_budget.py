@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from asms.intake.landing import LandingStore
-from asms.sample.server import Fault, Reply, serve
+from asms.sample.server import Fault, serve
+from asms.sample.services import Reply
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.budget_code import BudgetCode
 from asms.sources.http import Patience
-from asms.sources.open_budget import fetch_open_budget
+from asms.sources.open_budget import fetch as fetch_open_budget
 from asms.warehouse.connection import Warehouse
 
 VINNYTSIA, KYIV, RIVNE_OBLAST = "UA05020030000031457", "UA80000000000093317", "UA56000000000066151"
@@ -37,9 +38,9 @@ class Fetcher:
         self, fault: Fault | None = None, *, codes: tuple[BudgetCode, ...] = CODES, force: bool = False
     ) -> SourceResult:
         with serve(fault=fault) as server:
-            settings = self.settings.model_copy(update={"open_budget_url": server.base_url})
+            settings = self.settings.model_copy(update={"urls": server.urls})
             return fetch_open_budget(
-                self.warehouse, settings, self.store.put, (2022, 2023), force, patience=FOREVER, codes=codes
+                self.warehouse, settings, self.store.put, period="2022-2023", force=force, patience=FOREVER, codes=codes
             )
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
@@ -191,11 +192,10 @@ def test_rows_equal_the_recorded_ones(fetch: Fetcher, real_data: Path) -> None:
     import pyarrow.parquet as pq
 
     with serve(real_data) as server:
-        assert server.has_budgets
-        assert server.has_population
+        assert set(server.urls) == {"open_budget", "population"}
         assert server.years == (2021, 2022, 2023, 2024, 2025, 2026)
-        settings = fetch.settings.model_copy(update={"open_budget_url": server.base_url})
-        result = fetch_open_budget(fetch.warehouse, settings, fetch.store.put, (2022,))
+        settings = fetch.settings.model_copy(update={"urls": server.urls})
+        result = fetch_open_budget(fetch.warehouse, settings, fetch.store.put, period="2022")
     assert (result.is_ok, result.new_loads) == (True, 26)
 
     for item, name, code in (("INCOMES", "incomes", "COD_INCO"), ("EXPENSES", "expenses", "COD_CONS_EK")):

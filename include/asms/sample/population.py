@@ -47,7 +47,7 @@ def population_workbook() -> bytes:
             sheet.append(_line(one))
     buffer = BytesIO()
     workbook.save(buffer)
-    return _without_clock(buffer.getvalue())
+    return without_clock(buffer.getvalue())
 
 
 def _line(one: Hromada) -> list[str | int]:
@@ -58,7 +58,7 @@ def _line(one: Hromada) -> list[str | int]:
     ]
 
 
-def _without_clock(data: bytes) -> bytes:
+def without_clock(data: bytes) -> bytes:
     """Take the time of writing out, so that a second fetch finds the same bytes."""
     result = BytesIO()
     with zipfile.ZipFile(BytesIO(data)) as source, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as target:

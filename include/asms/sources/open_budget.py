@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 
-from asms.settings import Settings
+from asms.settings import Settings, parse_years
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.budget_code import BudgetCode, read_budget_codes
 from asms.sources.http import Patience, get_bytes, new_client
@@ -74,28 +74,30 @@ def plan_requests(codes: Iterable[BudgetCode], years: Sequence[int]) -> list[Req
     ]
 
 
-def fetch_open_budget(
+def fetch(
     warehouse: Warehouse,
     settings: Settings,
     store: Store,
-    years: Sequence[int] | None = None,
-    force: bool = False,
     *,
+    period: str | None = None,
+    force: bool = False,
     client: httpx.Client | None = None,
     patience: Patience | None = None,
     codes: Sequence[BudgetCode] | None = None,
 ) -> SourceResult:
-    """Load ``raw.open_budget_row`` for ``years`` (else those of the settings, else last year and this one).
+    """Load ``raw.open_budget_row`` for the years of ``period`` (2023, 2021,2023 or 2021-2023).
 
-    Every answer is a delivery and a load of its own: one that fails leaves the others standing, and what it had brought
-    before. Unchanged answers are a no-op; ``force`` books them as new arrivals, and accepts an answer that has lost months.
+    Without one they are those of the settings, else last year and this one. Every answer is a delivery and a load of its
+    own: one that fails leaves the others standing, and what it had brought before. Unchanged answers are a no-op; ``force``
+    books them as new arrivals, and accepts an answer that has lost months.
 
     Raises:
         TransientSourceError: some answers did not come, and all for reasons that pass; the rest is loaded.
         SourceError: some answers cannot be used (the message names budgets and years); the rest is loaded.
     """
-    base_url = (settings.open_budget_url or BASE_URL).rstrip("/")
-    requests = plan_requests(codes or read_budget_codes(), years or settings.open_budget_years or default_years())
+    base_url = settings.urls.get(FEED.source, BASE_URL).rstrip("/")
+    years = parse_years(period) or settings.open_budget_years or default_years()
+    requests = plan_requests(codes or read_budget_codes(), years)
     given = patience or Patience(pause=0.0 if urlsplit(base_url).hostname in _LOOPBACK else _POLITE_PAUSE)
     own_client = client or new_client()
     try:

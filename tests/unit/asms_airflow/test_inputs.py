@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from asms.sample.server import LocalServer
-from asms.settings import load_settings
+from asms.settings import DEFAULT_SOURCES, OPEN_SOURCES, WITHOUT_ADDRESS, load_settings
 from asms_airflow.inputs import cannot_be_had, point_at
 
-SERVER = LocalServer("http://127.0.0.1:9", (2021, 2022), has_budgets=True, has_population=False, requests=[])
+OTHERS = set(OPEN_SOURCES) - set(DEFAULT_SOURCES)
+SERVER = LocalServer("http://127.0.0.1:9", (2021, 2022), {"open_budget": ""})
 
 
 def test_clients_are_sent_to_what_is_recorded(tmp_path: Path) -> None:
@@ -15,7 +16,7 @@ def test_clients_are_sent_to_what_is_recorded(tmp_path: Path) -> None:
         "ASMS_OPEN_BUDGET_URL": "http://127.0.0.1:9",
         "ASMS_OPEN_BUDGET_YEARS": "2021,2022",
     }
-    assert set(cannot_be_had(SERVER, settings)) == {"population", "members"}
+    assert set(cannot_be_had(SERVER, settings)) == {"population", "members", *OTHERS}
 
 
 def test_a_setting_that_is_given_stands(tmp_path: Path) -> None:
@@ -24,18 +25,18 @@ def test_a_setting_that_is_given_stands(tmp_path: Path) -> None:
         "ASMS_POPULATION_URL": "http://127.0.0.1:2/p.xlsx", "ASMS_MEMBERS": "members.csv",
     }  # fmt: skip
     assert point_at(SERVER, load_settings(given)) == {}
-    assert cannot_be_had(SERVER, load_settings(given)) == {}
+    assert set(cannot_be_had(SERVER, load_settings(given))) == OTHERS
 
 
 def test_a_run_on_recordings_never_asks_the_real_service(tmp_path: Path) -> None:
-    empty = LocalServer("http://127.0.0.1:9", (), has_budgets=False, has_population=False, requests=[])
+    empty = LocalServer("http://127.0.0.1:9", (), {})
     settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path)})
-    assert set(cannot_be_had(empty, settings)) == {"population", "open_budget", "members"}
+    assert set(cannot_be_had(empty, settings)) == {"population", "open_budget", "members", *OTHERS}
 
 
 def test_without_recordings_the_real_budgets_are_asked(tmp_path: Path) -> None:
     settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_DROP": str(tmp_path)})
-    assert set(cannot_be_had(None, settings)) == {"population", "members"}
+    assert set(cannot_be_had(None, settings)) == {*WITHOUT_ADDRESS, "members"}
 
 
 def test_the_sample_has_a_register_of_its_own_unless_one_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from asms.sample.budgets import YEARS
 from asms.sample.population import population_workbook
-from asms.sample.server import BUDGET_PATH, LocalServer, serve
+from asms.sample.server import LocalServer, serve
+from asms.sample.services import BUDGET_PATH
 
 OLD, NEW = "02536000000", "0253600000"  # Vinnytsia answers under one code at a time
 OLD_BOTH, NEW_BOTH = "02547000000", "0254700000"  # Ahronomichne answers under both

@@ -75,7 +75,7 @@ def test_a_renamed_column_blocks_and_a_new_one_informs() -> None:
     reading = read_memberships(
         f"date,rada_code,hromada_code,why\n2020-08-16,0510100000,{A},\n".encode(), "time_rada.csv"
     )
-    assert [finding.rule_id for finding in reading.findings] == ["GEOGRAPHY_COLUMN_NEW"]
+    assert [finding.rule_id for finding in reading.findings] == ["SOURCE_COLUMN_NEW"]
 
 
 def test_titles_and_values_are_read_however_they_are_written() -> None:

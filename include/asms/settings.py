@@ -42,6 +42,8 @@ class Settings(BaseModel):
     """Base URLs of the services; None means the real ones (or the local server, in a sample or replay)."""
     open_budget_years: tuple[int, ...] | None = None
     """Years of budget execution to pull; None lets the source decide."""
+    open_budget_items: tuple[str, ...] | None = None
+    """What to ask about each budget, as INCOMES or EXPENSES:PROGRAM; None means everything."""
     members: str | None = None
     """Path or fsspec URL of the register of members and users, a CSV file; None means that it is not known."""
     recipients: Path | None = None
@@ -81,6 +83,10 @@ def _parse_sources(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
+def _parse_names(text: str | None) -> tuple[str, ...] | None:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else None
+
+
 def parse_years(text: str | None) -> tuple[int, ...] | None:
     """Read '2021,2023' or '2021-2023' (both ends included)."""
     if not text:
@@ -111,6 +117,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         open_budget_url=given.get("ASMS_OPEN_BUDGET_URL"),
         population_url=given.get("ASMS_POPULATION_URL"),
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
+        open_budget_items=_parse_names(given.get("ASMS_OPEN_BUDGET_ITEMS")),
         members=given.get("ASMS_MEMBERS"),
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
         coordinators=Path(given["ASMS_COORDINATORS"]) if "ASMS_COORDINATORS" in given else None,

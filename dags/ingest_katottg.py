@@ -4,13 +4,13 @@
 build. When it fails: docs/runbooks/source-failed.md.
 """
 
-from airflow.sdk import CronTriggerTimetable, dag
+from airflow.sdk import dag
 
 from asms_airflow import policy, tasks
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 20 * * 0", timezone=policy.KYIV),
+    schedule=policy.schedule("katottg", "0 20 * * 0"),
     start_date=policy.START_DATE,
     catchup=False,
     max_active_runs=1,
@@ -20,7 +20,7 @@ from asms_airflow import policy, tasks
     params={"force": policy.force_param("Book the file as a new arrival although nothing changed.")},
 )
 def ingest_katottg() -> None:
-    tasks.store_catalogue() >> tasks.fetch_katottg()
+    tasks.ingest("katottg")
 
 
 ingest_katottg()

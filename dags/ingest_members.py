@@ -21,7 +21,7 @@ from asms_airflow import policy, tasks
     params={"force": policy.force_param("Book the file as a new arrival although nothing changed.")},
 )
 def ingest_members() -> None:
-    tasks.store_catalogue() >> tasks.fetch_members()
+    tasks.ingest("members", by_codifier=True)
 
 
 ingest_members()

@@ -4,13 +4,13 @@
 before loads nothing. When it fails: docs/runbooks/source-failed.md.
 """
 
-from airflow.sdk import CronTriggerTimetable, Param, dag
+from airflow.sdk import Param, dag
 
 from asms_airflow import policy, tasks
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 23 * * *", timezone=policy.KYIV),
+    schedule=policy.schedule("open_budget", "0 23 * * *"),
     start_date=policy.START_DATE,
     catchup=False,
     max_active_runs=1,
@@ -32,7 +32,7 @@ from asms_airflow import policy, tasks
     },
 )
 def ingest_open_budget() -> None:
-    tasks.store_catalogue() >> tasks.fetch_open_budget()
+    tasks.ingest("open_budget")
 
 
 ingest_open_budget()

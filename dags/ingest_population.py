@@ -4,13 +4,13 @@
 When it fails: docs/runbooks/source-failed.md.
 """
 
-from airflow.sdk import CronTriggerTimetable, dag
+from airflow.sdk import dag
 
 from asms_airflow import policy, tasks
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 21 1 * *", timezone=policy.KYIV),
+    schedule=policy.schedule("population", "0 21 1 * *"),
     start_date=policy.START_DATE,
     catchup=False,
     max_active_runs=1,
@@ -20,7 +20,7 @@ from asms_airflow import policy, tasks
     params={"force": policy.force_param("Book the file as a new arrival although nothing changed.")},
 )
 def ingest_population() -> None:
-    tasks.store_catalogue() >> tasks.fetch_population()
+    tasks.ingest("population")
 
 
 ingest_population()

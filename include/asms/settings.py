@@ -12,6 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from asms.paths import PROJECT_ROOT
 
 OPEN_SOURCES = ("katottg", "population", "open_budget")
+"""Every source of open data: a module of ``asms.sources``, an asset and a DAG ``ingest_…`` bear its name."""
+WITHOUT_ADDRESS = ("population",)
+"""Sources whose publisher has no fixed address: a run that is to ask the real one must name it (ASMS_…_URL)."""
+DEFAULT_SOURCES = ("katottg", "population", "open_budget")
+"""What a night pulls when nobody says which: what the published marts are made of."""
 
 
 class SettingsError(ValueError):
@@ -36,10 +41,11 @@ class Settings(BaseModel):
     replay: Path | None = None
     """Folder of recorded open data that the local API server answers from."""
     sources: tuple[str, ...] | None = None
-    """Open data to pull, a part of ``OPEN_SOURCES``; None means all that can be had."""
-    open_budget_url: str | None = None
-    population_url: str | None = None
-    """Base URLs of the services; None means the real ones (or the local server, in a sample or replay)."""
+    """Open data to pull, a part of ``OPEN_SOURCES``; None means ``DEFAULT_SOURCES``, as far as they can be had."""
+    urls: Mapping[str, str] = {}
+    """Base URL per source; one that is not in it is asked at its real address (or the local server, in a sample or replay)."""
+    schedules: Mapping[str, str] = {}
+    """Cron expression (Kyiv time) per source; one that is not in it has that of its DAG."""
     open_budget_years: tuple[int, ...] | None = None
     """Years of budget execution to pull; None lets the source decide."""
     open_budget_items: tuple[str, ...] | None = None
@@ -72,8 +78,10 @@ class Settings(BaseModel):
 
 
 def _parse_sources(text: str | None) -> tuple[str, ...] | None:
-    if text is None or text in ("", "all"):
+    if not text:
         return None
+    if text == "all":
+        return OPEN_SOURCES
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     unknown = sorted(set(names) - set(OPEN_SOURCES))
     if unknown:
@@ -85,6 +93,12 @@ def _parse_sources(text: str | None) -> tuple[str, ...] | None:
 
 def _parse_names(text: str | None) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in text.split(",") if part.strip()) if text else None
+
+
+def _per_source(given: Mapping[str, str], what: str) -> dict[str, str]:
+    """Values of the variables ``ASMS_<SOURCE>_<WHAT>``, by source."""
+    names = {source: f"ASMS_{source.upper()}_{what}" for source in OPEN_SOURCES}
+    return {source: given[name] for source, name in names.items() if name in given}
 
 
 def parse_years(text: str | None) -> tuple[int, ...] | None:
@@ -114,8 +128,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         landing=given.get("ASMS_LANDING", str(home / "landing")),
         replay=Path(replay).expanduser().resolve() if replay else None,
         sources=_parse_sources(given.get("ASMS_SOURCES")),
-        open_budget_url=given.get("ASMS_OPEN_BUDGET_URL"),
-        population_url=given.get("ASMS_POPULATION_URL"),
+        urls=_per_source(given, "URL"),
+        schedules=_per_source(given, "SCHEDULE"),
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
         open_budget_items=_parse_names(given.get("ASMS_OPEN_BUDGET_ITEMS")),
         members=given.get("ASMS_MEMBERS"),

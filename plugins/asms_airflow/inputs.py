@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from asms.sample import MEMBERS_FILE
-from asms.settings import Settings
+from asms.settings import OPEN_SOURCES, WITHOUT_ADDRESS, Settings
 
 if TYPE_CHECKING:
     from asms.sample.server import LocalServer
@@ -30,7 +30,7 @@ def local_server_at(url: str, settings: Settings) -> "LocalServer":
     from asms.sample.server import LocalServer, Recordings
 
     recordings = Recordings(settings.replay)
-    return LocalServer(url, recordings.years, recordings.has_budgets, recordings.has_population, [])
+    return LocalServer(url, recordings.years, recordings.paths, recordings.budget_items)
 
 
 def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
@@ -38,22 +38,25 @@ def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
     wanted: dict[str, str] = {}
     if settings.is_sample and not settings.members:
         wanted["ASMS_MEMBERS"] = str(MEMBERS_FILE)
-    if server.has_budgets and not settings.open_budget_url:
-        wanted["ASMS_OPEN_BUDGET_URL"] = server.base_url
+    wanted |= {f"ASMS_{source.upper()}_URL": url for source, url in server.urls.items() if source not in settings.urls}
+    if "ASMS_OPEN_BUDGET_URL" in wanted:
         if not settings.open_budget_years:
             wanted["ASMS_OPEN_BUDGET_YEARS"] = ",".join(map(str, server.years))
-    if server.has_population and not settings.population_url:
-        wanted["ASMS_POPULATION_URL"] = server.population_url
+        if not settings.open_budget_items:
+            wanted["ASMS_OPEN_BUDGET_ITEMS"] = ",".join(server.budget_items)
     return wanted
 
 
 def cannot_be_had(server: "LocalServer | None", settings: Settings) -> dict[str, str]:
     """Sources that a run cannot load, with the reason. A run on recordings never asks the real services."""
     missing: dict[str, str] = {}
-    if not settings.population_url and not (server and server.has_population):
-        missing["population"] = "ASMS_POPULATION_URL is not set" if server is None else "not among the recordings"
+    for source in OPEN_SOURCES:
+        if source == "katottg" or source in settings.urls:  # the codifier comes with a package
+            continue
+        if server and source not in server.paths:
+            missing[source] = "not among the recordings"
+        if not server and source in WITHOUT_ADDRESS:
+            missing[source] = f"ASMS_{source.upper()}_URL is not set"
     if not settings.members and not settings.is_sample:
         missing["members"] = "ASMS_MEMBERS is not set"
-    if server and not server.has_budgets and not settings.open_budget_url:
-        missing["open_budget"] = "not among the recordings"
     return missing

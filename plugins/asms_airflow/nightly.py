@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from asms.paths import DAGS_DIR
-from asms.settings import OPEN_SOURCES, Settings, SettingsError, load_settings
+from asms.settings import DEFAULT_SOURCES, OPEN_SOURCES, Settings, SettingsError, load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import LockedError, Warehouse, open_warehouse
 from asms.warehouse.migrate import MigrationError, create_airflow_database, prepare
@@ -143,13 +143,15 @@ def _offer_inputs(run: Run, stack: ExitStack) -> set[str]:
 
         server = stack.enter_context(serve(settings.replay))
         set_in_this_process(point_at(server, settings))
+    wanted = set(settings.sources or DEFAULT_SOURCES)
+    unwanted = set(OPEN_SOURCES) - wanted - {"katottg"}  # the codifier is always needed
+    is_by_name = settings.sources not in (None, OPEN_SOURCES)
     missing = cannot_be_had(server, settings)
-    for name, reason in missing.items():
-        if name in (settings.sources or ()):
-            raise NightlyError(f"SOURCES names {name}, which cannot be had: {reason}")
-        run.say(f"left out: {name}, {reason}")
-    unnamed = set(OPEN_SOURCES) - set(settings.sources or OPEN_SOURCES) - {"katottg"}  # the codifier is always needed
-    return unnamed | set(missing)
+    for name in [name for name in missing if name not in unwanted]:
+        if is_by_name and name in wanted:
+            raise NightlyError(f"SOURCES names {name}, which cannot be had: {missing[name]}")
+        run.say(f"left out: {name}, {missing[name]}")
+    return unwanted | set(missing)
 
 
 def _run_dags(run: Run, left_out: set[str]) -> str | None:

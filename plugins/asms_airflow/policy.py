@@ -4,7 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.sdk import Context, ExceptionRetryPolicy, Param, RetryAction, RetryDecision, RetryPolicy, RetryRule
+from airflow.sdk import (
+    Context,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryDecision,
+    RetryPolicy,
+    RetryRule,
+)
+
+from asms.settings import load_settings
 
 KYIV = "Europe/Kyiv"
 START_DATE = pendulum.datetime(2026, 1, 1, tz=KYIV)
@@ -36,6 +47,11 @@ class TransientErrorPolicy(RetryPolicy):
         rules = [RetryRule(exception=_TRANSIENT, action=RetryAction.RETRY)]
         policy = ExceptionRetryPolicy(rules=rules, default=RetryAction.FAIL)
         return policy.evaluate(exception, try_number, max_tries, context)
+
+
+def schedule(source: str, cron: str) -> CronTriggerTimetable:
+    """When the DAG of a source runs: at the cron expression of ``ASMS_<SOURCE>_SCHEDULE``, else at ``cron``, in Kyiv."""
+    return CronTriggerTimetable(load_settings().schedules.get(source, cron), timezone=KYIV)
 
 
 def default_args() -> dict[str, Any]:

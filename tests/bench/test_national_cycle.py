@@ -18,7 +18,7 @@ from asms.geography import Gazetteer
 from asms.intake import land_drop, read_deliveries
 from asms.intake.landing import LandingStore
 from asms.settings import Settings
-from asms.sources.katottg import fetch_katottg
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse.connection import Warehouse
 from tests.bench.national import CELL_COUNT, HROMADA_COUNT, write_national_cycle
 

@@ -14,7 +14,7 @@ from asms.intake.form_definition import load_forms
 from asms.intake.form_reading import read_return
 from asms.intake.landing import LandingStore
 from asms.settings import Settings
-from asms.sources.katottg import fetch_katottg
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
 from asms_airflow.inputs import make_shipped_sample

@@ -1,5 +1,7 @@
 """The laws of ``dags/``: which DAGs there are, how they are joined, and what each task carries."""
 
+import importlib
+import inspect
 import json
 import os
 import subprocess
@@ -12,6 +14,7 @@ import psycopg
 import pytest
 
 from asms.paths import DAGS_DIR, EXPECTATIONS_DIR
+from asms.settings import OPEN_SOURCES
 from asms.sources import SourceError, TransientSourceError
 from asms.warehouse.connection import LockedError
 from asms.warehouse.dbt import DbtError, TransientDbtError
@@ -132,13 +135,33 @@ def test_params_say_what_they_do(dags: dict[str, Any]) -> None:
     assert set(dags["make_templates"].params) == {"year", "municipalities"}
 
 
+def test_each_source_is_a_module_that_takes_the_params_of_its_dag(dags: dict[str, Any]) -> None:
+    for source in (*OPEN_SOURCES, "members"):
+        keywords = inspect.signature(importlib.import_module(f"asms.sources.{source}").fetch).parameters
+        dag = dags[f"ingest_{source}"]
+        assert {task.task_id for task in dag.tasks} == {"store_catalogue", f"fetch_{source}"}
+        assert list(keywords)[:3] == ["warehouse", "settings", "store"]
+        assert {"force", *dag.params} <= set(keywords), source
+        assert ("period" in keywords) == ("period" in dag.params), source
+        assert ("resolve" in keywords) == bool(dag.get_task(f"fetch_{source}").inlets), source
+
+
+def test_the_hour_of_a_source_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    from asms_airflow.policy import schedule
+
+    assert schedule("population", "0 21 1 * *").expression == "0 21 1 * *"
+    monkeypatch.setenv("ASMS_POPULATION_SCHEDULE", "5 4 * * 1")
+    assert schedule("population", "0 21 1 * *").expression == "5 4 * * 1"
+    assert schedule("open_budget", "0 23 * * *").expression == "0 23 * * *"
+
+
 def test_build_starts_by_any_asset_or_at_two_in_kyiv(dags: dict[str, Any]) -> None:
     from airflow.sdk import AssetAny, AssetOrTimeSchedule
 
     schedule = dags["build_warehouse"].timetable
     assert isinstance(schedule, AssetOrTimeSchedule)
     assert isinstance(schedule.asset_condition, AssetAny)
-    assert _names(schedule.asset_condition) == {"submissions", "katottg", "population", "open_budget", "members"}
+    assert _names(schedule.asset_condition) == {"submissions", "members", *OPEN_SOURCES}
     assert schedule.timetable.expression == "0 2 * * *"
     assert str(schedule.timetable.timezone) == "Europe/Kyiv"
 

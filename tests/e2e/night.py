@@ -13,9 +13,9 @@ from asms.intake.landing import LandingStore
 from asms.rebuild import rebuild
 from asms.settings import Settings, load_settings
 from asms.sources.budget_code import read_budget_codes
-from asms.sources.katottg import fetch_katottg
-from asms.sources.open_budget import fetch_open_budget
-from asms.sources.population import fetch_population
+from asms.sources.katottg import fetch as fetch_katottg
+from asms.sources.open_budget import fetch as fetch_open_budget
+from asms.sources.population import fetch as fetch_population
 from asms.warehouse.connection import Warehouse, open_warehouse
 from asms.warehouse.migrate import prepare
 
@@ -50,7 +50,7 @@ def run_night(settings: Settings, after_step: Callable[[str], None]) -> None:
     fetch_population(warehouse, settings, put)
     after_step("fetch_population")
     codes = [code for code in read_budget_codes() if code.area_code == AREA]
-    fetch_open_budget(warehouse, settings, put, years=(2022, 2023), codes=codes)
+    fetch_open_budget(warehouse, settings, put, period="2022,2023", codes=codes)
     after_step("fetch_open_budget")
     land_drop(warehouse, settings)
     after_step("land_drop")

@@ -32,7 +32,7 @@ def server() -> Iterator[LocalServer]:
 def returns(tmp_path_factory: pytest.TempPathFactory, server: LocalServer) -> Path:
     """A small drop, taken from the shipped sample."""
     home = tmp_path_factory.mktemp("all-returns")
-    make_shipped_sample(night_settings(home, server.base_url, server.population_url))
+    make_shipped_sample(night_settings(home, server.base_url, server.urls["population"]))
     drop = tmp_path_factory.mktemp("few-returns") / "drop"
     drop.mkdir()
     for file in sorted((home / "sample" / "drop").rglob("*.xlsx")):
@@ -44,7 +44,7 @@ def returns(tmp_path_factory: pytest.TempPathFactory, server: LocalServer) -> Pa
 
 def _settings(home: Path, returns: Path, server: LocalServer) -> Settings:
     shutil.copytree(returns, home / "sample" / "drop")
-    return night_settings(home, server.base_url, server.population_url)
+    return night_settings(home, server.base_url, server.urls["population"])
 
 
 def _child(target: object, *arguments: object) -> int:

@@ -13,7 +13,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from asms.sample.server import Reply, serve
+from asms.sample.server import serve
+from asms.sample.services import Reply
 from asms.warehouse import embedded
 from tests.e2e.conftest import House
 
@@ -186,7 +187,7 @@ def test_a_source_that_fails_leaves_the_rest_and_is_told(
     marts, before = house.marts(), set(house.mails())
     page = Reply(body=b"<!doctype html><html>Service is being repaired</html>", content_type="text/html")
     with serve(fault=lambda _path, _reply: page) as server:
-        code, printed = replace(house, variables={"ASMS_POPULATION_URL": server.population_url}).nightly()
+        code, printed = replace(house, variables={"ASMS_POPULATION_URL": server.urls["population"]}).nightly()
     assert code == 3, printed
     assert "ingest_population FAILED, the rest is in release 2" in printed
     assert house.marts() == marts

@@ -6,7 +6,7 @@ create table staging.stg_population__municipality (municipality_code text, time_
 create table staging.stg_open_budget__row (
     budget_code text, area_code text, area_level text, time_period text, period_start date, budget_item text,
     classification_type text, classification_code text, classification_name text, fund_type text,
-    amount_cumulative numeric(18, 2), plan_amount numeric(18, 2), load_id text
+    amount_cumulative numeric(18, 2), plan_amount numeric(18, 2), approved_amount numeric(18, 2), load_id text, replaced_by text
 );
 create table staging.stg_submissions__cell (
     submission_id text, sheet text, cell text, collection_code text, municipality_code text, time_period text,

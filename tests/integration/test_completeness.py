@@ -11,8 +11,8 @@ from asms.catalogue import load_catalogue, store_catalogue
 from asms.geography import Gazetteer
 from asms.settings import load_settings
 from asms.sources import SourceError
-from asms.sources.katottg import fetch_katottg
-from asms.sources.members import fetch_members
+from asms.sources.katottg import fetch as fetch_katottg
+from asms.sources.members import fetch as fetch_members
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.release import publish

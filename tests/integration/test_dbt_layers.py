@@ -15,8 +15,8 @@ from asms.catalogue import load_catalogue, store_catalogue
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions, read_bodies, read_past
 from asms.settings import Settings, load_settings
-from asms.sources.katottg import fetch_katottg
-from asms.sources.population import fetch_population
+from asms.sources.katottg import fetch as fetch_katottg
+from asms.sources.population import fetch as fetch_population
 from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
@@ -93,6 +93,13 @@ class House:
                 [
                     (load, number, budget_code, year, f"{month:02}.{year}", budget_code, code, amount)
                     for number, (month, code, amount) in enumerate(rows, 2)
+                ],
+            )
+            cursor.executemany(
+                "insert into raw.open_budget_month values (%s, %s, 'INCOMES', '', %s, %s, '', %s, null)",
+                [
+                    (load, budget_code, year, f"{month:02}.{year}", sum(row[0] == month for row in rows))
+                    for month in range(1, 13)
                 ],
             )
 
@@ -421,7 +428,7 @@ def test_all_of_the_printed_population_finds_its_municipality(
         settings = load_settings({"ASMS_HOME": str(tmp_path)})
         fetch_katottg(warehouse, settings, _sha256)
         with serve(real_data) as server:
-            given: Settings = settings.model_copy(update={"population_url": server.population_url})
+            given: Settings = settings.model_copy(update={"urls": server.urls})
             fetch_population(warehouse, given, _sha256)
         start_build(warehouse)  # models see the loads of a build and of releases
         selection = ["--select", "+stg_population__municipality", "--exclude-resource-type", "unit_test"]

@@ -22,7 +22,7 @@ from asms.quality.decisions import decide_explanation, list_explanations
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions
 from asms.settings import Settings, load_settings
-from asms.sources.katottg import fetch_katottg
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.dbt import build_layer

@@ -16,7 +16,7 @@ from asms.intake.landing import LandingStore, _hide_secrets
 from asms.intake.reading_pool import Limits
 from asms.intake.template import TemplateAnswer, TemplateRow, write_template
 from asms.settings import Settings, load_settings
-from asms.sources.katottg import fetch_katottg
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.migrate import prepare
 

@@ -8,7 +8,7 @@ import pytest
 from asms.intake.landing import LandingStore
 from asms.settings import Settings
 from asms.sources import SourceError
-from asms.sources.katottg import fetch_katottg
+from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse.connection import Warehouse
 
 

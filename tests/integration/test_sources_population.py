@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from asms.intake.landing import LandingStore
-from asms.sample.server import POPULATION_PATH, Fault, Reply, serve
+from asms.sample.server import Fault, serve
+from asms.sample.services import Reply
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.http import Patience
-from asms.sources.population import fetch_population
+from asms.sources.population import fetch as fetch_population
 from asms.warehouse.connection import Warehouse
 
 IMPATIENT = Patience(tries=2, sleep=lambda _: None)
@@ -20,7 +21,7 @@ def _fetch(
     warehouse: Warehouse, settings: Settings, replay: Path | None = None, fault: Fault | None = None
 ) -> SourceResult:
     with serve(replay, fault=fault) as server:
-        pointed = settings.model_copy(update={"population_url": server.population_url})
+        pointed = settings.model_copy(update={"urls": server.urls})
         return fetch_population(warehouse, pointed, LandingStore(settings.landing).put, patience=IMPATIENT)
 
 
@@ -86,8 +87,3 @@ def test_without_an_address_it_says_where_to_find_one(warehouse: Warehouse, sett
     with pytest.raises(SourceError, match="ASMS_POPULATION_URL") as error:
         fetch_population(warehouse, settings, LandingStore(settings.landing).put)
     assert not isinstance(error.value, TransientSourceError)
-
-
-def test_the_path_is_that_of_the_server() -> None:
-    with serve() as server:
-        assert server.population_url == server.base_url + POPULATION_PATH

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asms.settings import SettingsError, load_settings
+from asms.settings import OPEN_SOURCES, SettingsError, load_settings
 
 
 def test_nothing_set_means_the_sample(tmp_path: Path) -> None:
@@ -32,9 +32,16 @@ def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
 
 def test_sources_are_checked_by_name() -> None:
     assert load_settings({"ASMS_SOURCES": "katottg, population"}).sources == ("katottg", "population")
-    assert load_settings({"ASMS_SOURCES": "all"}).sources is None
+    assert load_settings({"ASMS_SOURCES": "all"}).sources == OPEN_SOURCES
+    assert load_settings({}).sources is None
     with pytest.raises(SettingsError, match="prozorro"):
         load_settings({"ASMS_SOURCES": "katottg,prozorro"})
+
+
+def test_each_source_may_have_an_address_and_an_hour_of_its_own() -> None:
+    settings = load_settings({"ASMS_POPULATION_URL": "http://a/b.xlsx", "ASMS_OPEN_BUDGET_SCHEDULE": "0 1 * * *"})
+    assert settings.urls == {"population": "http://a/b.xlsx"}
+    assert settings.schedules == {"open_budget": "0 1 * * *"}
 
 
 def test_years_are_listed_or_spanned() -> None:

@@ -8,7 +8,7 @@ debts and for its credits; its programmes share out exactly what its economic li
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,16 +16,14 @@ from importlib.resources import files
 from asms.sample.hromadas import Hromada, read_hromadas
 
 YEARS = (2022, 2023)
-QUESTIONS = (("INCOMES", ""), ("EXPENSES", "ECONOMIC"), ("EXPENSES", "PROGRAM"), ("FINANCING_DEBTS", ""), ("CREDITS", "CREDIT"))
-"""Item and classification of what the service can be asked."""
 _FIRST_YEAR_OF_NEW_CODES = 2023
 _BOTH_CODES_EVERY = 4  # every fourth hromada answers under both codes
 _IN_DETAIL_EVERY = 5
-_ALWAYS_ANSWERED = QUESTIONS[:2]
+_ALWAYS_ANSWERED = (("INCOMES", ""), ("EXPENSES", "ECONOMIC"))
 _MONTHS = range(1, 13)
 _START = ("REP_PERIOD", "FUND_TYP", "COD_BUDGET")
 _AMOUNTS = ("ZAT_AMT", "PLANS_AMT", "FAKT_AMT")
-_HEADERS = {
+HEADERS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("INCOMES", ""): (*_START, "COD_INCO", "NAME_INC", *_AMOUNTS),
     ("EXPENSES", "ECONOMIC"): (*_START, "COD_CONS_EK", "COD_CONS_EK_NAME", *_AMOUNTS),
     ("EXPENSES", "PROGRAM"): (
@@ -34,6 +32,7 @@ _HEADERS = {
     ("FINANCING_DEBTS", ""): (*_START, "COD_FINA", "NAME_FIN", "ZAT_AMT", "FAKT_AMT"),
     ("CREDITS", "CREDIT"): (*_START, "COD_CRED", "NAME_CRED", *_AMOUNTS),
 }  # fmt: skip
+"""What the service can be asked (item and classification), and the titles of its answer."""
 _WITHOUT_BREAKDOWN = "0"  # in COD_CONS_EK: the whole of a programme
 _BROKEN_DOWN = {"2000": 1.0, "2100": 0.8, "2110": 0.65, "2111": 0.65, "2120": 0.15, "2200": 0.2, "2210": 0.2}
 _BROKEN_DOWN_PROGRAMME = "1010"
@@ -61,7 +60,7 @@ class SampleBudgets:
     """Answers for the sample's budgets."""
 
     years: tuple[int, ...] = YEARS
-    questions: tuple[tuple[str, str], ...] = QUESTIONS
+    questions: tuple[tuple[str, str], ...] = tuple(HEADERS)
 
     def __init__(self) -> None:
         self._owners = {
@@ -75,7 +74,7 @@ class SampleBudgets:
     ) -> tuple[list[str], list[list[str]]]:
         """Header and rows of the year's report, month by month; no rows for a budget or year that the sample lacks."""
         question = budget_item, classification_type
-        header = list(_HEADERS[question])
+        header = list(HEADERS[question])
         position, hromada = self._owners.get(budget_code, (0, None))
         if hromada is None or year not in YEARS or not _answers(position, hromada, budget_code, year):
             return header, []
@@ -95,20 +94,16 @@ def _answers(position: int, hromada: Hromada, budget_code: str, year: int) -> bo
     return year < _FIRST_YEAR_OF_NEW_CODES or position % _BOTH_CODES_EVERY == 0
 
 
-def _line_rows(
-    hromada: Hromada, question: tuple[str, str], year: int, month: int
-) -> Iterator[tuple[str, list[str]]]:
+def _line_rows(hromada: Hromada, question: tuple[str, str], year: int, month: int) -> Iterator[tuple[str, list[str]]]:
     """Fund and the other fields of each line of one month."""
-    plans = _HEADERS[question].count("PLANS_AMT") + 1  # the two plans are the same here
+    plans = HEADERS[question].count("PLANS_AMT") + 1  # the two plans are the same here
     for line in _read_lines(*question):
         if month <= line.last_month:
             for fund, plan, fact in _report(hromada, line, year, month):
                 yield fund, [line.code, line.name, *[_hryvnias(plan)] * plans, _hryvnias(fact)]
 
 
-def _programme_rows(
-    hromada: Hromada, _: tuple[str, str], year: int, month: int
-) -> Iterator[tuple[str, list[str]]]:
+def _programme_rows(hromada: Hromada, _: tuple[str, str], year: int, month: int) -> Iterator[tuple[str, list[str]]]:
     """As ``_line_rows``: what all economic lines spend, shared out by weight, the rest to the last programme."""
     spent: dict[str, list[int]] = {}
     for line in _read_lines("EXPENSES", "ECONOMIC"):
@@ -120,7 +115,10 @@ def _programme_rows(
     for programme in programmes:
         is_last = programme is programmes[-1]
         parts = {
-            fund: [rest if is_last else amount * programme.weight // whole for amount, rest in zip(amounts, left[fund], strict=True)]
+            fund: [
+                rest if is_last else amount * programme.weight // whole
+                for amount, rest in zip(amounts, left[fund], strict=True)
+            ]
             for fund, amounts in spent.items()
             if fund != "T"
         }
@@ -130,8 +128,7 @@ def _programme_rows(
         for fund, (plan, fact) in parts.items():
             for economic_code, share in _broken_down(programme).items():
                 named = [programme.code, programme.name, programme.functional_code, programme.functional_name]
-                amounts = [_hryvnias(round(amount * share)) for amount in (plan, plan, fact)]
-                yield fund, [*named, economic_code, *amounts]
+                yield fund, [*named, economic_code, *(_hryvnias(round(one * share)) for one in (plan, plan, fact))]
 
 
 def _broken_down(programme: _Programme) -> dict[str, float]:

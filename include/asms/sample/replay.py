@@ -5,6 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from asms.sample.budgets import HEADERS
+
 _FILES = {
     ("INCOMES", ""): "incomes.parquet",
     ("EXPENSES", "ECONOMIC"): "expenses.parquet",
@@ -41,10 +43,13 @@ class ReplayBudgets:
     def answer(
         self, budget_code: str, budget_item: str, classification_type: str, year: int
     ) -> tuple[list[str], list[list[str]]]:
-        """Header and rows of one answer, in the order in which they were recorded."""
+        """Header and rows of one answer, in the order in which they were recorded; no rows to what was not recorded."""
         import pyarrow.compute as pc
 
-        table = self._tables[budget_item, classification_type]
+        question = budget_item, classification_type
+        if question not in self._tables:
+            return list(HEADERS[question]), []
+        table = self._tables[question]
         mask = pc.and_(pc.equal(table[_BUDGET], budget_code), pc.equal(table["_year"], year))
         found = table.filter(mask).drop_columns(["_year"])
         columns = [found[name].to_pylist() for name in found.column_names]

@@ -4,83 +4,36 @@ It listens on 127.0.0.1 only. The clients in ``asms.sources`` cannot tell it fro
 """
 
 import argparse
-import csv
-import io
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
-from asms.sample.budgets import SampleBudgets
-from asms.sample.population import population_workbook
-from asms.sample.replay import ReplayBudgets, find_file
-
-BUDGET_PATH = "/api/public/localBudgetData"
-POPULATION_PATH = "/population/2022.xlsx"
-_CLASSIFICATION_TYPES = {"INCOMES": "", "EXPENSES": "ECONOMIC"}
-_CSV = "text/csv;charset=windows-1251"  # what the real service says; its bytes are UTF-8
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One answer. ``headers`` come over the usual ones, so that a test can send a Content-Length that is not true."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = _CSV
-    headers: Mapping[str, str] = field(default_factory=dict)
-
+from asms.sample.services import Reply, budget_items, budget_years, open_services
 
 Fault = Callable[[str, Reply], Reply]
 """Given the request's path with its query and the right reply: the reply to send."""
-
-
-class _Budgets(Protocol):
-    years: tuple[int, ...]
-
-    def answer(self, budget_code: str, budget_item: str, year: int) -> tuple[list[str], list[list[str]]]:
-        """Header and rows of one answer."""
 
 
 class Recordings:
     """What the server answers from: the files below ``replay``, or the sample where that is None."""
 
     def __init__(self, replay: Path | None) -> None:
-        self._budgets: _Budgets = SampleBudgets() if replay is None else ReplayBudgets(replay)
-        self._population_file = find_file(replay, "population-2022.xlsx") if replay else None
-        self.has_population = replay is None or self._population_file is not None
-        self.years = self._budgets.years
-        self.has_budgets = bool(self.years)
-
-    @cached_property
-    def population(self) -> bytes:
-        return self._population_file.read_bytes() if self._population_file else population_workbook()
+        self._services = open_services(replay)
+        self.years = budget_years(self._services)
+        self.budget_items = budget_items(self._services)
+        self.paths = {source: service.path for source, service in self._services.items()}
 
     def reply(self, target: str) -> Reply:
         """The right answer to a GET of ``target`` (path with query)."""
         url = urlsplit(target)
-        if url.path == POPULATION_PATH and self.has_population:
-            return Reply(body=self.population, content_type=_XLSX)
-        if url.path == BUDGET_PATH and self.has_budgets:
-            return self._budget_reply({key: values[0] for key, values in parse_qs(url.query).items()})
-        return Reply(404, b"not found\n", "text/plain")
-
-    def _budget_reply(self, query: Mapping[str, str]) -> Reply:
-        item = query.get("budgetItem", "")
-        is_known = query.get("classificationType", "") == _CLASSIFICATION_TYPES.get(item)
-        if not is_known or query.get("period") != "MONTH" or not query.get("year", "").isdigit():
-            return Reply(400, b"bad request\n", "text/plain")
-        header, rows = self._budgets.answer(query.get("budgetCode", ""), item, int(query["year"]))
-        text = io.StringIO(newline="")
-        csv.writer(text, delimiter=";", lineterminator="\r\n").writerows([header, *rows])
-        return Reply(body=text.getvalue().encode())
+        replies = (service.reply(url) for service in self._services.values())
+        return next((reply for reply in replies if reply), Reply(404, b"not found\n", "text/plain"))
 
 
 @dataclass(frozen=True)
@@ -90,13 +43,16 @@ class LocalServer:
     base_url: str
     years: tuple[int, ...]
     """Years of budget execution that it has; empty when it has none."""
-    has_budgets: bool
-    has_population: bool
-    requests: list[str]
+    paths: Mapping[str, str]
+    """What it has: for each source, where below ``base_url`` the address is that the source is to be sent to."""
+    budget_items: tuple[str, ...] = ()
+    """What can be asked about a budget, as INCOMES or EXPENSES:PROGRAM."""
+    requests: list[str] = field(default_factory=list)
 
     @property
-    def population_url(self) -> str:
-        return self.base_url + POPULATION_PATH
+    def urls(self) -> dict[str, str]:
+        """Addresses for ``Settings.urls``."""
+        return {source: self.base_url + path for source, path in self.paths.items()}
 
 
 @contextmanager
@@ -115,8 +71,8 @@ def serve(replay: Path | None = None, *, port: int = 0, fault: Fault | None = No
         yield LocalServer(
             base_url=f"http://127.0.0.1:{httpd.server_address[1]}",
             years=recordings.years,
-            has_budgets=recordings.has_budgets,
-            has_population=recordings.has_population,
+            paths=recordings.paths,
+            budget_items=recordings.budget_items,
             requests=seen,
         )
     finally:

@@ -3,6 +3,9 @@
 What belongs: asking a service politely, telling a good answer from a bad one, landing its bytes, cutting them into
 rows. What does not: typing, cleaning and joining (dbt staging), what a figure means, the order of loads (DAGs). The HTTP
 client and the landing store are passed in, so that tests and the local server use the same code as the real services.
+
+Each source's module has ``fetch(warehouse, settings, store, *, force=False)``, with further keywords named as the params of its
+DAG (``period``), which loads what is new, returns a SourceResult and raises SourceError.
 """
 
 from dataclasses import dataclass
@@ -14,6 +17,10 @@ class SourceError(RuntimeError):
 
 class TransientSourceError(SourceError):
     """The source may answer if asked again later: no connection, a time-out, 429, 5xx, a body cut short."""
+
+
+class SourceNotSetError(SourceError):
+    """The source is not configured and need not be: it is left out, and that is no failure. The message names the setting."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ The package is located, not imported: its import costs a second of pandas and dr
 """
 
 import importlib.util
-import logging
 import re
 from collections.abc import Sequence
 from io import BytesIO
@@ -14,10 +13,9 @@ import python_calamine
 
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult
-from asms.sources.ledger import Feed, Reading, Store, book, next_batch, record_status
+from asms.sources.answers import Question, load_answers
+from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
-
-logger = logging.getLogger(__name__)
 
 FEED = Feed(
     source="katottg",
@@ -42,34 +40,18 @@ _LATIN = str.maketrans("ОРКНМХСВ", "OPKHMXCB")  # category letters come 
 Row = tuple[int, str | None, str | None, str | None, str | None, str | None, str | None, str | None]
 
 
-def fetch_katottg(
-    warehouse: Warehouse, settings: Settings, store: Store, workbook: Path | None = None, *, force: bool = False
+def fetch(
+    warehouse: Warehouse, settings: Settings, store: Store, *, workbook: Path | None = None, force: bool = False
 ) -> SourceResult:
     """Load the codifier into ``raw.katottg_unit``, as found; unchanged bytes are a no-op, but a new arrival with ``force``.
 
-    ``workbook`` replaces the package's file (another vintage). Raises SourceError, after recording it in
-    ``ops.source_status``, when there is no such file or it does not hold the whole country.
+    ``workbook`` replaces the package's file (another vintage). Raises SourceError when there is no such file or it does not
+    hold the whole country.
     """
-    try:
-        data = (workbook or _packaged_workbook()).read_bytes()
-        with warehouse.connect("loader", autocommit=True) as connection:
-            booking = book(
-                connection, FEED, _PATH, data, lambda: Reading(read_units(data)),
-                store=store, batch_no=next_batch(connection, FEED.source), is_sample=settings.is_sample,
-                force=force,
-            )  # fmt: skip
-    except (SourceError, OSError) as error:
-        message = f"КАТОТТГ не завантажено / the codifier was not loaded: {error}"
-        record_status(warehouse, SourceResult(FEED.source, False, 0, 0, 1, 0, message))
-        raise SourceError(message) from error
-    is_new = booking.outcome == "new"
-    result = SourceResult(
-        FEED.source, True, int(is_new), int(not is_new), 0, booking.row_count,
-        f"{booking.row_count} units, {booking.outcome}",
-    )  # fmt: skip
-    record_status(warehouse, result)
-    logger.info("katottg: %s", result.message)
-    return result
+    question = Question(
+        _PATH, lambda: _read_file(workbook or _packaged_workbook()), lambda data: Reading(read_units(data))
+    )
+    return load_answers(warehouse, settings, store, FEED, [question], force=force)
 
 
 def read_units(data: bytes) -> list[Row]:
@@ -120,6 +102,13 @@ def _check_whole(rows: Sequence[Row]) -> None:
 def read_packaged_units() -> list[Row]:
     """Rows of the codifier that the package carries, with no warehouse around. Raises SourceError."""
     return read_units(_packaged_workbook().read_bytes())
+
+
+def _read_file(workbook: Path) -> bytes:
+    try:
+        return workbook.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{workbook.name} cannot be read ({error})") from error
 
 
 def _packaged_workbook() -> Path:

@@ -140,7 +140,9 @@ def _load(
         (load_id, feed.source, delivery_id, feed.reader_version, is_sample),
     )
     row_count = _copy_blocks(connection, feed, load_id, reading.blocks)
-    row_count += copy_rows(connection, feed.table, ("load_id", *feed.columns), ((load_id, *row) for row in reading.rows))
+    row_count += copy_rows(
+        connection, feed.table, ("load_id", *feed.columns), ((load_id, *row) for row in reading.rows)
+    )
     for other in reading.beside:
         copy_rows(connection, other.table, ("load_id", *other.columns), ((load_id, *row) for row in other.rows))
     finding_count = insert_findings(

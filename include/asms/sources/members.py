@@ -6,7 +6,6 @@ nothing about persons gets in. A wrong line becomes a finding and is left out; t
 """
 
 import csv
-import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -16,11 +15,10 @@ import fsspec
 
 from asms.findings import Finding
 from asms.settings import Settings
-from asms.sources import SourceError, SourceResult
-from asms.sources.ledger import Feed, Reading, Store, book, next_batch, record_status
+from asms.sources import SourceError, SourceNotSetError, SourceResult
+from asms.sources.answers import Question, load_answers
+from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
-
-logger = logging.getLogger(__name__)
 
 COLUMNS = ("municipality_code", "is_member", "registered_from", "registered_to")
 FEED = Feed(
@@ -57,37 +55,19 @@ class _LineError(ValueError):
         self.column, self.why_uk, self.why_en = column, why_uk, why_en
 
 
-def fetch_members(
+def fetch(
     warehouse: Warehouse, settings: Settings, store: Store, resolve: Resolve, *, force: bool = False
 ) -> SourceResult:
     """Load ``raw.members_body`` from the file ``settings.members``; unchanged bytes are a no-op, but a new arrival with ``force``.
 
-    Raises SourceError, after recording it in ``ops.source_status``, when the file is not there or is no such table; what was
+    Raises SourceNotSetError when no register is named, SourceError when the file is not there or is no such table; what was
     loaded before stands.
     """
-    try:
-        data = _read_file(settings.members)
-        with warehouse.connect("loader", autocommit=True) as connection:
-            booking = book(
-                connection, FEED, _PATH, data, lambda: read_register(data, resolve),
-                store=store, batch_no=next_batch(connection, FEED.source), is_sample=settings.is_sample,
-                force=force,
-            )  # fmt: skip
-    except SourceError as error:
-        message = (
-            f"Реєстр членів і користувачів не завантажено; діє попередній / the register was not loaded, the last one "
-            f"stands: {error}"
-        )
-        record_status(warehouse, SourceResult(FEED.source, False, 0, 0, 1, 0, message))
-        raise SourceError(message) from error
-    is_new = booking.outcome == "new"
-    result = SourceResult(
-        FEED.source, True, int(is_new), int(not is_new), 0, booking.row_count,
-        f"{booking.row_count} lines, {booking.outcome}",
-    )  # fmt: skip
-    record_status(warehouse, result)
-    logger.info("members: %s", result.message)
-    return result
+    if settings.members is None:
+        raise SourceNotSetError("ASMS_MEMBERS is not set: who is a member or a user is not known")
+    register = settings.members
+    question = Question(_PATH, lambda: _read_file(register), lambda data: read_register(data, resolve))
+    return load_answers(warehouse, settings, store, FEED, [question], force=force)
 
 
 def read_register(data: bytes, resolve: Resolve) -> Reading:
@@ -119,9 +99,7 @@ def read_register(data: bytes, resolve: Resolve) -> Reading:
     return Reading(rows, findings)
 
 
-def _read_file(url: str | None) -> bytes:
-    if not url:
-        raise SourceError("no register is named: set ASMS_MEMBERS to the CSV file of members and users")
+def _read_file(url: str) -> bytes:
     try:
         with fsspec.open(url, "rb") as stream:
             data: bytes = stream.read(_LARGEST + 1)

@@ -9,20 +9,29 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 
 from asms.findings import Finding
-from asms.settings import Settings
+from asms.settings import Settings, parse_years
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.budget_code import BudgetCode, read_budget_codes
 from asms.sources.http import Patience, get_bytes, new_client
 from asms.sources.ledger import Beside, Feed, Reading, Store, book, next_batch, record_status
-from asms.sources.open_budget_answer import KINDS, ROW_COLUMNS, Kind, Month, Request, check_whole, is_month, parse_answer
+from asms.sources.open_budget_answer import (
+    KINDS,
+    ROW_COLUMNS,
+    Kind,
+    Month,
+    Request,
+    check_whole,
+    is_month,
+    parse_answer,
+)
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import format_rows, prefix_lines
 
@@ -65,9 +74,7 @@ def default_years() -> tuple[int, ...]:
     return (this_year - 1, this_year)
 
 
-def plan_requests(
-    codes: Iterable[BudgetCode], years: Sequence[int], kinds: Sequence[Kind] = KINDS
-) -> list[Request]:
+def plan_requests(codes: Iterable[BudgetCode], years: Sequence[int], kinds: Sequence[Kind] = KINDS) -> list[Request]:
     """All questions of a run: each year, each code that is valid in it, each kind."""
     known = list(codes)
     return [
@@ -90,32 +97,30 @@ def choose_kinds(names: Sequence[str] | None) -> tuple[Kind, ...]:
     return KINDS if names is None else tuple(known[name] for name in names)
 
 
-def fetch_open_budget(
+def fetch(
     warehouse: Warehouse,
     settings: Settings,
     store: Store,
-    years: Sequence[int] | None = None,
-    force: bool = False,
     *,
+    period: str | None = None,
+    force: bool = False,
     client: httpx.Client | None = None,
     patience: Patience | None = None,
     codes: Sequence[BudgetCode] | None = None,
 ) -> SourceResult:
-    """Load ``raw.open_budget_row`` for ``years`` (else those of the settings, else last year and this one).
+    """Load ``raw.open_budget_row`` for the years of ``period`` (2023, 2021,2023 or 2021-2023).
 
-    Every answer is a delivery and a load of its own: one that fails leaves the others standing, and what it had brought
-    before. Unchanged answers are a no-op; ``force`` books them as new arrivals, and accepts an answer that has lost months.
+    Without one they are those of the settings, else last year and this one. Every answer is a delivery and a load of its
+    own: one that fails leaves the others standing, and what it had brought before. Unchanged answers are a no-op; ``force``
+    books them as new arrivals, and accepts an answer that has lost months.
 
     Raises:
         TransientSourceError: some answers did not come, and all for reasons that pass; the rest is loaded.
         SourceError: some answers cannot be used (the message names budgets and years); the rest is loaded.
     """
-    base_url = (settings.open_budget_url or BASE_URL).rstrip("/")
-    requests = plan_requests(
-        codes or read_budget_codes(),
-        years or settings.open_budget_years or default_years(),
-        choose_kinds(settings.open_budget_items),
-    )
+    base_url = settings.urls.get(FEED.source, BASE_URL).rstrip("/")
+    years = parse_years(period) or settings.open_budget_years or default_years()
+    requests = plan_requests(codes or read_budget_codes(), years, choose_kinds(settings.open_budget_items))
     given = patience or Patience(pause=0.0 if urlsplit(base_url).hostname in _LOOPBACK else _POLITE_PAUSE)
     own_client = client or new_client()
     try:

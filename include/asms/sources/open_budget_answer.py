@@ -42,8 +42,8 @@ class Kind:
     budget_item: BudgetItem
     classification_type: str
     """'' where the item has none."""
-    titles: Mapping[Column, str]
-    optional: Mapping[Column, str] = field(default_factory=dict)
+    titles: Mapping[Column, str] = field(hash=False)
+    optional: Mapping[Column, str] = field(default_factory=dict, hash=False)
 
     @property
     def name(self) -> str:
@@ -225,7 +225,9 @@ def parse_answer(body: bytes, request: Request) -> Answer:
         elif fields:
             bad.append(_left_out(request, line_no, fields, width))
         line_no = reader.line_num + 1
-    columns = [[line[place] or None for line in lines] if place is not None else [None] * len(lines) for place in places]
+    columns = [
+        [line[place] or None for line in lines] if place is not None else [None] * len(lines) for place in places
+    ]
     bad += _odd_values(request, numbers, columns)
     if len(bad) > _MOST_BAD_ROWS:
         raise SourceError(
@@ -259,9 +261,7 @@ def _by_month(numbers: Sequence[int], columns: Sequence[Sequence[str | None]]) -
     return tuple(Month(period, row_nos, rows) for period, (row_nos, rows) in months.items())
 
 
-def _odd_values(
-    request: Request, numbers: Sequence[int], columns: Sequence[Sequence[str | None]]
-) -> list[Finding]:
+def _odd_values(request: Request, numbers: Sequence[int], columns: Sequence[Sequence[str | None]]) -> list[Finding]:
     """Findings on values of an unexpected form, in the order of lines."""
 
     def is_period(value: str | None) -> bool:

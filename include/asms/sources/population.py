@@ -5,7 +5,6 @@ of hromadas lists oblasts, their raions and their hromadas one below the other, 
 lines. «…» (no data) and «–» (nil) are kept as found: they are different answers.
 """
 
-import logging
 import re
 import zipfile
 from collections.abc import Sequence
@@ -17,11 +16,10 @@ import python_calamine
 from asms.findings import Finding
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
+from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, get_bytes, new_client
-from asms.sources.ledger import Feed, Reading, Store, book, next_batch, record_status
+from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
-
-logger = logging.getLogger(__name__)
 
 PUBLICATIONS_PAGE = "https://www.ukrstat.gov.ua/druk/publicat/kat_u/publnasel_u.htm"
 TIME_PERIOD = "2022"
@@ -48,7 +46,7 @@ _KINDS = {
 Row = tuple[str, int, str | None, str | None, str, str | None, str | None, str]
 
 
-def fetch_population(
+def fetch(
     warehouse: Warehouse,
     settings: Settings,
     store: Store,
@@ -57,35 +55,14 @@ def fetch_population(
     client: httpx.Client | None = None,
     patience: Patience | None = None,
 ) -> SourceResult:
-    """Load ``raw.population_unit`` from the workbook at ``settings.population_url``; unchanged bytes are a no-op,
+    """Load ``raw.population_unit`` from the workbook at ``ASMS_POPULATION_URL``; unchanged bytes are a no-op,
     but a new arrival with ``force``.
 
     Raises TransientSourceError when there was no answer, SourceError when the answer is no such workbook or no address is
-    set; ``ops.source_status`` says so first, and what was loaded before stands.
+    set; what was loaded before stands.
     """
-    try:
-        data = _download(settings, client, patience)
-        with warehouse.connect("loader", autocommit=True) as connection:
-            booking = book(
-                connection, FEED, _PATH, data, lambda: read_lines(data),
-                store=store, batch_no=next_batch(connection, FEED.source), is_sample=settings.is_sample,
-                force=force,
-            )  # fmt: skip
-    except SourceError as error:
-        message = (
-            f"Населення не завантажено; діють попередні дані / population was not loaded, earlier data stands: {error}"
-        )
-        record_status(warehouse, SourceResult(FEED.source, False, 0, 0, 1, 0, message))
-        passes = isinstance(error, TransientSourceError)
-        raise (TransientSourceError if passes else SourceError)(message) from error
-    is_new = booking.outcome == "new"
-    result = SourceResult(
-        FEED.source, True, int(is_new), int(not is_new), 0, booking.row_count,
-        f"{booking.row_count} lines, {booking.outcome}",
-    )  # fmt: skip
-    record_status(warehouse, result)
-    logger.info("population: %s", result.message)
-    return result
+    question = Question(_PATH, lambda: _download(settings, client, patience), read_lines)
+    return load_answers(warehouse, settings, store, FEED, [question], force=force)
 
 
 def read_lines(data: bytes) -> Reading:
@@ -119,14 +96,15 @@ def read_lines(data: bytes) -> Reading:
 
 
 def _download(settings: Settings, client: httpx.Client | None, patience: Patience | None) -> bytes:
-    if not settings.population_url:
+    url = settings.urls.get(FEED.source)
+    if not url:
         raise SourceError(
             "no address is set: find the workbook «Чисельність наявного населення України на 1 січня 2022 року» on "
             f"{PUBLICATIONS_PAGE} and set ASMS_POPULATION_URL to it (or leave population out of SOURCES)"
         )
     own_client = client or new_client()
     try:
-        return get_bytes(own_client, settings.population_url, check=_check_whole, patience=patience)
+        return get_bytes(own_client, url, check=_check_whole, patience=patience)
     finally:
         if client is None:
             own_client.close()

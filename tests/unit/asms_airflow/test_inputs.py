@@ -6,7 +6,9 @@ from asms.sample.server import LocalServer
 from asms.settings import load_settings
 from asms_airflow.inputs import cannot_be_had, point_at
 
-SERVER = LocalServer("http://127.0.0.1:9", (2021, 2022), has_budgets=True, has_population=False, requests=[])
+SERVER = LocalServer(
+    "http://127.0.0.1:9", (2021, 2022), {"open_budget": ""}, budget_items=("INCOMES", "EXPENSES:ECONOMIC")
+)
 
 
 def test_clients_are_sent_to_what_is_recorded(tmp_path: Path) -> None:
@@ -14,6 +16,7 @@ def test_clients_are_sent_to_what_is_recorded(tmp_path: Path) -> None:
     assert point_at(SERVER, settings) == {
         "ASMS_OPEN_BUDGET_URL": "http://127.0.0.1:9",
         "ASMS_OPEN_BUDGET_YEARS": "2021,2022",
+        "ASMS_OPEN_BUDGET_ITEMS": "INCOMES,EXPENSES:ECONOMIC",
     }
     assert set(cannot_be_had(SERVER, settings)) == {"population", "members"}
 
@@ -28,7 +31,7 @@ def test_a_setting_that_is_given_stands(tmp_path: Path) -> None:
 
 
 def test_a_run_on_recordings_never_asks_the_real_service(tmp_path: Path) -> None:
-    empty = LocalServer("http://127.0.0.1:9", (), has_budgets=False, has_population=False, requests=[])
+    empty = LocalServer("http://127.0.0.1:9", (), {})
     settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path)})
     assert set(cannot_be_had(empty, settings)) == {"population", "open_budget", "members"}
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from asms.sample.server import BUDGET_PATH, Fault, Reply, serve
+from asms.sample.server import Fault, serve
+from asms.sample.services import BUDGET_PATH, Reply
 from asms.sources import SourceError, TransientSourceError
 from asms.sources.http import Patience, get_bytes, new_client
 from asms.sources.open_budget_answer import check_whole

@@ -1,0 +1,114 @@
+"""What the local server answers, source by source: as the real service does, from the sample or from recorded files."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import SplitResult, parse_qs
+
+from asms.sample.budgets import HEADERS, SampleBudgets
+from asms.sample.population import population_workbook
+from asms.sample.replay import ReplayBudgets, find_file
+
+BUDGET_PATH = "/api/public/localBudgetData"
+_CSV = "text/csv;charset=windows-1251"  # what the real service says; its bytes are UTF-8
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer. ``headers`` come over the usual ones, so that a test can send a Content-Length that is not true."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = _CSV
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Service(Protocol):
+    """Answers in place of the service of one source."""
+
+    @property
+    def path(self) -> str:
+        """Where below the server's base URL the address is that the source is sent to (``ASMS_<SOURCE>_URL``)."""
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        """The right answer to a GET of ``url`` (path and query); None when it is not this service's."""
+
+
+class _File:
+    """A file at a fixed address."""
+
+    def __init__(self, path: str, content: Callable[[], bytes], content_type: str = _XLSX) -> None:
+        self.path, self._content, self._content_type = path, content, content_type
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        return self._content()
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        return Reply(body=self._bytes, content_type=self._content_type) if url.path == self.path else None
+
+
+class _OpenBudget:
+    """The Open Budget API: the ``years`` and ``questions`` that it has; without any there is nothing to answer from."""
+
+    path = ""
+
+    def __init__(self, replay: Path | None) -> None:
+        self._budgets = SampleBudgets() if replay is None else ReplayBudgets(replay)
+        self.years: tuple[int, ...] = self._budgets.years
+        self.questions: tuple[tuple[str, str], ...] = self._budgets.questions
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        if url.path != BUDGET_PATH:
+            return None
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        question = query.get("budgetItem", ""), query.get("classificationType", "")
+        is_known = question in HEADERS
+        if not is_known or query.get("period") != "MONTH" or not query.get("year", "").isdigit():
+            return Reply(400, b"bad request\n", "text/plain")
+        header, rows = self._budgets.answer(query.get("budgetCode", ""), *question, int(query["year"]))
+        return Reply(body=_csv_text([header, *rows], ";"))
+
+
+def open_services(replay: Path | None) -> dict[str, Service]:
+    """Services by source: those of the sample, or where ``replay`` is given, those that have their file below it."""
+    services: dict[str, Service] = {}
+    budgets = _OpenBudget(replay)
+    if budgets.years:
+        services["open_budget"] = budgets
+    for source, path, name, make_sample in _FILES:
+        file = find_file(replay, name) if replay else None
+        if file:
+            services[source] = _File(path, file.read_bytes)
+        elif replay is None:
+            services[source] = _File(path, make_sample)
+    return services
+
+
+def budget_years(services: Mapping[str, Service]) -> tuple[int, ...]:
+    """Years of budget execution that there are; none when there are no budgets."""
+    budgets = services.get("open_budget")
+    return budgets.years if isinstance(budgets, _OpenBudget) else ()
+
+
+def budget_items(services: Mapping[str, Service]) -> tuple[str, ...]:
+    """What can be asked about a budget, as ``ASMS_OPEN_BUDGET_ITEMS`` spells it; none when there are no budgets."""
+    budgets = services.get("open_budget")
+    return tuple(":".join(filter(None, one)) for one in budgets.questions) if isinstance(budgets, _OpenBudget) else ()
+
+
+# Workbooks at an address of their own: source, path, name of the recorded file, the sample's workbook.
+_FILES: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
+    ("population", "/population/2022.xlsx", "population-2022.xlsx", population_workbook),
+)
+
+
+def _csv_text(rows: Iterable[Iterable[object]], delimiter: str) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict
 
 from asms.paths import PROJECT_ROOT
 
-OPEN_SOURCES = ("katottg", "population", "open_budget")
+OPEN_SOURCES = ("katottg", "population", "open_budget", "budget_classification")
 """Every source of open data: a module of ``asms.sources``, an asset and a DAG ``ingest_…`` bear its name."""
-WITHOUT_ADDRESS = ("population",)
+WITHOUT_ADDRESS = ("population", "budget_classification")
 """Sources whose publisher has no fixed address: a run that is to ask the real one must name it (ASMS_…_URL)."""
-DEFAULT_SOURCES = ("katottg", "population", "open_budget")
+DEFAULT_SOURCES = ("katottg", "population", "open_budget", "budget_classification")
 """What a night pulls when nobody says which: what the published marts are made of."""
 
 

@@ -19,7 +19,10 @@ from asms.sources import SourceError, TransientSourceError
 from asms.warehouse.connection import LockedError
 from asms.warehouse.dbt import DbtError, TransientDbtError
 
-INGEST_IDS = {"ingest_katottg", "ingest_members", "ingest_open_budget", "ingest_population", "ingest_submissions"}
+INGEST_IDS = {
+    "ingest_budget_classification", "ingest_katottg", "ingest_members", "ingest_open_budget", "ingest_population",
+    "ingest_submissions",
+}  # fmt: skip
 NIGHTLY_IDS = INGEST_IDS | {"build_warehouse", "make_feedback"}
 DAG_IDS = NIGHTLY_IDS | {"make_templates"}
 MOST_LINES = 100

@@ -61,3 +61,20 @@ create table build.mart_completeness_by_year (
     full_count bigint, full_on_time_count bigint, full_late_count bigint, member_count bigint, member_full_count bigint,
     user_count bigint, user_active_count bigint, user_full_count bigint, users_reason text
 );
+create table staging.stg_budget_classification__code (
+    list_name text, row_no integer, budget_item text, classification_type text, classification_code text, name_uk text,
+    parent_code text, begin_date date, end_date date, list_begin_date date
+);
+create table indicators.int_budget__year_end (
+    municipality_code text, time_period text, last_period text, budget_item text, classification_type text,
+    amount_cumulative numeric(18, 2)
+);
+create table build.dim_budget_classification (
+    budget_item text, classification_type text, classification_code text, valid_from date, valid_to date, name_uk text
+);
+create table build.mart_budget_profile (
+    municipality_code text, time_period text, own_income_per_head double precision, transfer_share double precision,
+    capital_share double precision, education_per_head double precision, administration_per_head double precision,
+    income_execution_share double precision, expense_execution_share double precision, income_status text,
+    expense_status text, programme_status text, per_head_status text
+);

@@ -52,7 +52,7 @@ class LocalServer:
     @property
     def urls(self) -> dict[str, str]:
         """Addresses for ``Settings.urls``."""
-        return {source: self.base_url + path for source, path in self.paths.items()}
+        return {source: path if "://" in path else self.base_url + path for source, path in self.paths.items()}
 
 
 @contextmanager

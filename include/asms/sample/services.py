@@ -13,6 +13,7 @@ from asms.sample.budgets import HEADERS, SampleBudgets
 from asms.sample.population import population_workbook
 from asms.sample.replay import ReplayBudgets, find_file
 
+CLASSIFICATIONS_DIR = Path(__file__).parent / "data" / "classifications"
 BUDGET_PATH = "/api/public/localBudgetData"
 _CSV = "text/csv;charset=windows-1251"  # what the real service says; its bytes are UTF-8
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -33,7 +34,7 @@ class Service(Protocol):
 
     @property
     def path(self) -> str:
-        """Where below the server's base URL the address is that the source is sent to (``ASMS_<SOURCE>_URL``)."""
+        """Where below the server's base URL the address is that the source is sent to (``ASMS_<SOURCE>_URL``), or the URL of a folder."""
 
     def reply(self, url: SplitResult) -> Reply | None:
         """The right answer to a GET of ``url`` (path and query); None when it is not this service's."""
@@ -75,12 +76,25 @@ class _OpenBudget:
         return Reply(body=_csv_text([header, *rows], ";"))
 
 
+class _Folder:
+    """A folder of files, which its source reads where it lies and not through the server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder.resolve().as_uri()
+
+    def reply(self, _: SplitResult) -> Reply | None:
+        return None
+
+
 def open_services(replay: Path | None) -> dict[str, Service]:
     """Services by source: those of the sample, or where ``replay`` is given, those that have their file below it."""
     services: dict[str, Service] = {}
     budgets = _OpenBudget(replay)
     if budgets.years:
         services["open_budget"] = budgets
+    lists = next(iter(sorted(replay.rglob("tkpkmb_*.json"))), None) if replay else None
+    if lists or replay is None:
+        services["budget_classification"] = _Folder(lists.parent if lists else CLASSIFICATIONS_DIR)
     for source, path, name, make_sample in _FILES:
         file = find_file(replay, name) if replay else None
         if file:

@@ -32,7 +32,9 @@ placed as (
     from year_end
     cross join lateral (
         select distinct least(stem, {{ budget_code_stem('year_end.classification_code') }}) as stem
-        from unnest(case when length(year_end.classification_code) = 8 then array[1, 2, 4, 6, 8] else array[1, 2, 3, 4, 6] end) as stem
+        from unnest(
+                case when length(year_end.classification_code) = 8 then array[1, 2, 4, 6, 8] else array[1, 2, 3, 4, 6] end
+            ) as stem
         where stem >= {{ budget_section_stem('year_end.classification_code', 'year_end.classification_type') }}
     ) as above
 

@@ -3,14 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
-        indexes=[
-            {
-                'columns': [
-                    'area_code', 'time_period', 'budget_item', 'classification_type', 'classification_code', 'fund_type',
-                    'budget_code',
-                ],
-            },
-        ],
+        indexes=[{'columns': ['area_code', 'time_period']}],
     )
 }}
 
@@ -28,16 +21,26 @@ raw_rows as (
 
 ),
 
+-- a period is read once a month and not once a row; what is none has a finding of the reader
 months as (
 
     select
-        stored.*,
-        stored.year as time_period,
+        stored.load_id,
+        stored.rep_period,
+        stored.budget_code,
+        stored.budget_item,
+        stored.classification_type,
+        stored.year || '-' || left(btrim(stored.rep_period), 2) as time_period,
+        stored.replaced_by,
+        stored.is_sample,
         budget_codes.area_code,
         budget_codes.area_level,
         budget_codes.valid_from
     from {{ ref('stg_open_budget__month') }} as stored
     inner join budget_codes on stored.budget_code = budget_codes.budget_code
+    where
+        btrim(stored.rep_period) ~ '^(0[1-9]|1[0-2])\.[0-9]{4}$'
+        and right(btrim(stored.rep_period), 4) = stored.year
 
 ),
 
@@ -49,9 +52,8 @@ typed as materialized (
         months.area_code,
         months.area_level,
         months.valid_from,
-        months.year,
-        btrim(raw_rows.rep_period) as reported_period,
-        right(btrim(raw_rows.rep_period), 4) || '-' || left(btrim(raw_rows.rep_period), 2) as time_period,
+        months.time_period,
+        {{ period_start('months.time_period') }} as period_start,
         months.budget_item,
         coalesce(nullif(months.classification_type, ''), 'NONE') as classification_type,
         btrim(raw_rows.classification_code) as classification_code,
@@ -67,21 +69,17 @@ typed as materialized (
         months.replaced_by,
         months.is_sample
     from raw_rows
-    inner join months on raw_rows.load_id = months.load_id and coalesce(raw_rows.rep_period, '') = months.rep_period
+    inner join months on raw_rows.load_id = months.load_id and raw_rows.rep_period = months.rep_period
     where {{ only_changed_keys('months', code_column='area_code') }}
 
 ),
 
-usable as (
+usable as not materialized (
 
-    select
-        *,
-        {{ period_start('time_period') }} as period_start
+    select *
     from typed
     where
-        reported_period ~ '^(0[1-9]|1[0-2])\.[0-9]{4}$'
-        and left(time_period, 4) = year
-        and fund_type in ('C', 'S', 'T')
+        fund_type in ('C', 'S', 'T')
         and classification_code != ''
         and amount_cumulative is not null
 
@@ -106,7 +104,7 @@ programme_rows as (
 programmes as (
 
     select
-        programme_rows.*,
+        *,
         lpad(classification_code, 4, '0') as programme_code,
         coalesce(lpad(nullif(functional_code, ''), 4, '0'), '0000') as function_code
     from programme_rows

@@ -33,7 +33,6 @@ from asms.sources.open_budget_answer import (
     parse_answer,
 )
 from asms.warehouse.connection import Warehouse
-from asms.warehouse.copy import format_rows, prefix_lines
 
 logger = logging.getLogger(__name__)
 
@@ -214,8 +213,8 @@ def _blocks(request: Request, months: Iterable[Month]) -> Iterator[str]:
     """Rows of raw.open_budget_row after ``load_id``, as COPY takes them."""
     asked = "\t".join(request.key)
     for month in months:
-        rows = [(row_no, *row) for row_no, row in zip(month.row_nos, month.rows, strict=True)]
-        yield prefix_lines(format_rows(rows), asked)
+        lines = zip(month.row_nos, month.lines, strict=True)
+        yield "".join([f"{asked}\t{row_no}\t{line}\n" for row_no, line in lines])
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,13 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import fsum
 from typing import Literal
 
 from asms.findings import Finding
 from asms.sources import SourceError, TransientSourceError
+from asms.warehouse.copy import format_rows
 
 BudgetItem = Literal["INCOMES", "EXPENSES", "FINANCING_DEBTS", "CREDITS"]
 
@@ -142,6 +144,7 @@ ROW_COLUMNS: tuple[Column, ...] = (
     "rep_period", "fund_typ", "cod_budget", "classification_code", "classification_name", "zat_amt", "plans_amt", "fakt_amt",
     "functional_code", "functional_name", "economic_code",
 )  # fmt: skip
+_FUND, _FACT = ROW_COLUMNS.index("fund_typ"), ROW_COLUMNS.index("fakt_amt")
 
 
 @dataclass(frozen=True)
@@ -149,24 +152,29 @@ class Month:
     """The rows of one month of an answer, as found.
 
     ``rows`` have the columns of ``ROW_COLUMNS`` and ``row_nos`` their lines in the answer (the header is line 1).
-    ``total_amount`` is the sum of fund T in UAH, None where an amount cannot be read.
     """
 
     rep_period: str
     row_nos: Sequence[int]
     rows: Sequence[Sequence[str | None]]
 
-    @property
+    @cached_property
+    def lines(self) -> list[str]:
+        """``rows`` as COPY takes them, without line ends."""
+        return format_rows(self.rows).split("\n")[:-1]
+
+    @cached_property
     def sha256(self) -> str:
         """Hash of the rows in any order, without their line numbers: what stands before a month does not change it."""
-        lines = sorted(["\x1f".join([value or "" for value in row]) for row in self.rows])
-        return hashlib.sha256("\x1e".join(lines).encode()).hexdigest()
+        return hashlib.sha256("\n".join(sorted(self.lines)).encode()).hexdigest()
 
-    @property
+    @cached_property
     def total_amount(self) -> float | None:
-        fund, fact = ROW_COLUMNS.index("fund_typ"), ROW_COLUMNS.index("fakt_amt")
+        """Sum of fund T in UAH; None where an amount cannot be read."""
         try:
-            return round(fsum(float((row[fact] or "0").replace(",", ".")) for row in self.rows if row[fund] == "T"), 2)
+            return round(
+                fsum([float((row[_FACT] or "0").replace(",", ".")) for row in self.rows if row[_FUND] == "T"]), 2
+            )
         except ValueError:
             return None
 

@@ -43,7 +43,11 @@ def test_a_wrong_entry_is_told_and_left_out(entry: str, words: str) -> None:
     assert [row[3] for row in reading.rows] == ["1021"]
     (finding,) = reading.findings
     assert words in finding.message_en
-    assert (finding.rule_id, finding.file_name, finding.cell) == ("CLASSIFICATION_LINE_INVALID", "tkpkmb_2025.json", "1")
+    assert (finding.rule_id, finding.file_name, finding.cell) == (
+        "CLASSIFICATION_LINE_INVALID",
+        "tkpkmb_2025.json",
+        "1",
+    )
 
 
 @pytest.mark.parametrize(

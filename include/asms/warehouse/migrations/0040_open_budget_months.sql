@@ -24,6 +24,14 @@ create index on raw.open_budget_month (budget_code, budget_item, classification_
 
 -- What stands from before: the last answer to each question. Its hash is not known, so the next answer is stored whole once.
 insert into raw.open_budget_month
+with latest as (
+    select distinct on (delivery.channel, delivery.path) load.load_id
+    from ops.load
+    inner join raw.delivery on load.delivery_id = delivery.delivery_id
+    where load.source = 'open_budget' and load.status = 'loaded'
+    order by delivery.channel asc, delivery.path asc, delivery.received_no desc, load.loaded_at desc
+)
+
 select
     line.load_id,
     line.budget_code,
@@ -35,13 +43,7 @@ select
     count(*) as row_count,
     null as total_amount
 from raw.open_budget_row as line
-inner join (
-    select distinct on (delivery.channel, delivery.path) load.load_id
-    from ops.load
-    inner join raw.delivery on load.delivery_id = delivery.delivery_id
-    where load.source = 'open_budget' and load.status = 'loaded'
-    order by delivery.channel, delivery.path, delivery.received_no desc, load.loaded_at desc
-) as latest on line.load_id = latest.load_id
+inner join latest on line.load_id = latest.load_id
 group by line.load_id, line.budget_code, line.budget_item, line.classification_type, line.year, coalesce(line.rep_period, '');
 
 grant select on raw.open_budget_month to asms_transformer, asms_gate, asms_publisher;

@@ -18,13 +18,14 @@ def test_clients_are_sent_to_what_is_recorded(tmp_path: Path) -> None:
         "ASMS_OPEN_BUDGET_YEARS": "2021,2022",
         "ASMS_OPEN_BUDGET_ITEMS": "INCOMES,EXPENSES:ECONOMIC",
     }
-    assert set(cannot_be_had(SERVER, settings)) == {"population", "members"}
+    assert set(cannot_be_had(SERVER, settings)) == {"population", "budget_classification", "members"}
 
 
 def test_a_setting_that_is_given_stands(tmp_path: Path) -> None:
     given = {
         "ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path), "ASMS_OPEN_BUDGET_URL": "http://127.0.0.1:1",
         "ASMS_POPULATION_URL": "http://127.0.0.1:2/p.xlsx", "ASMS_MEMBERS": "members.csv",
+        "ASMS_BUDGET_CLASSIFICATION_URL": "lists",
     }  # fmt: skip
     assert point_at(SERVER, load_settings(given)) == {}
     assert cannot_be_had(SERVER, load_settings(given)) == {}
@@ -33,12 +34,12 @@ def test_a_setting_that_is_given_stands(tmp_path: Path) -> None:
 def test_a_run_on_recordings_never_asks_the_real_service(tmp_path: Path) -> None:
     empty = LocalServer("http://127.0.0.1:9", (), {})
     settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_REPLAY": str(tmp_path)})
-    assert set(cannot_be_had(empty, settings)) == {"population", "open_budget", "members"}
+    assert set(cannot_be_had(empty, settings)) == {"population", "open_budget", "budget_classification", "members"}
 
 
 def test_without_recordings_the_real_budgets_are_asked(tmp_path: Path) -> None:
     settings = load_settings({"ASMS_HOME": str(tmp_path), "ASMS_DROP": str(tmp_path)})
-    assert set(cannot_be_had(None, settings)) == {"population", "members"}
+    assert set(cannot_be_had(None, settings)) == {"population", "budget_classification", "members"}
 
 
 def test_the_sample_has_a_register_of_its_own_unless_one_is_named(tmp_path: Path) -> None:

@@ -16,7 +16,11 @@ lists as (
         lead(list_begin_date)
             over (partition by budget_item, classification_type order by list_begin_date asc, list_name asc) as next_list_date
     from (
-        select distinct list_name, budget_item, classification_type, list_begin_date
+        select distinct
+            list_name,
+            budget_item,
+            classification_type,
+            list_begin_date
         from listed_codes
         where list_begin_date is not null
     ) as dated
@@ -147,9 +151,9 @@ marked as (
 
     select
         *,
-        lag(name_uk) over code is not distinct from name_uk
-        and lag(valid_to) over code = valid_from
-        and lag(basis) over code = basis as goes_on
+        coalesce(
+            lag(name_uk) over code = name_uk and lag(valid_to) over code = valid_from and lag(basis) over code = basis, false
+        ) as goes_on
     from entries
     window code as (partition by budget_item, classification_type, classification_code order by valid_from asc)
 
@@ -159,7 +163,7 @@ stretches as (
 
     select
         *,
-        count(*) filter (where goes_on is not true)
+        count(*) filter (where not goes_on)
             over (partition by budget_item, classification_type, classification_code order by valid_from asc) as stretch_no
     from marked
 

@@ -15,6 +15,7 @@ OPEN_SOURCES = (
     "katottg",
     "population",
     "open_budget",
+    "budget_classification",
     "transfers",
     "health_declarations",
     "war_status",
@@ -22,9 +23,9 @@ OPEN_SOURCES = (
     "world_bank",
 )
 """Every source of open data: a module of ``asms.sources``, an asset and a DAG ``ingest_…`` bear its name."""
-WITHOUT_ADDRESS = ("population", "transfers", "health_declarations", "war_status")
+WITHOUT_ADDRESS = ("population", "budget_classification", "transfers", "health_declarations", "war_status")
 """Sources whose publisher has no fixed address: a run that is to ask the real one must name it (ASMS_…_URL)."""
-DEFAULT_SOURCES = ("katottg", "population", "open_budget")
+DEFAULT_SOURCES = ("katottg", "population", "open_budget", "budget_classification")
 """What a night pulls when nobody says which: what the published marts are made of."""
 
 
@@ -57,6 +58,8 @@ class Settings(BaseModel):
     """Cron expression (Kyiv time) per source; one that is not in it has that of its DAG."""
     open_budget_years: tuple[int, ...] | None = None
     """Years of budget execution to pull; None lets the source decide."""
+    open_budget_items: tuple[str, ...] | None = None
+    """What to ask about each budget, as INCOMES or EXPENSES:PROGRAM; None means everything."""
     members: str | None = None
     """Path or fsspec URL of the register of members and users, a CSV file; None means that it is not known."""
     recipients: Path | None = None
@@ -98,6 +101,10 @@ def _parse_sources(text: str | None) -> tuple[str, ...] | None:
     return names
 
 
+def _parse_names(text: str | None) -> tuple[str, ...] | None:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if text else None
+
+
 def _per_source(given: Mapping[str, str], what: str) -> dict[str, str]:
     """Values of the variables ``ASMS_<SOURCE>_<WHAT>``, by source."""
     names = {source: f"ASMS_{source.upper()}_{what}" for source in OPEN_SOURCES}
@@ -134,6 +141,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         urls=_per_source(given, "URL"),
         schedules=_per_source(given, "SCHEDULE"),
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
+        open_budget_items=_parse_names(given.get("ASMS_OPEN_BUDGET_ITEMS")),
         members=given.get("ASMS_MEMBERS"),
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
         coordinators=Path(given["ASMS_COORDINATORS"]) if "ASMS_COORDINATORS" in given else None,

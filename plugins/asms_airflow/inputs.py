@@ -30,7 +30,7 @@ def local_server_at(url: str, settings: Settings) -> "LocalServer":
     from asms.sample.server import LocalServer, Recordings
 
     recordings = Recordings(settings.replay)
-    return LocalServer(url, recordings.years, recordings.paths)
+    return LocalServer(url, recordings.years, recordings.paths, recordings.budget_items)
 
 
 def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
@@ -41,8 +41,11 @@ def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
     if settings.replay and "katottg" not in settings.urls and any(settings.replay.rglob("kodifikator_*.xlsx")):
         wanted["ASMS_KATOTTG_URL"] = str(settings.replay)
     wanted |= {f"ASMS_{source.upper()}_URL": url for source, url in server.urls.items() if source not in settings.urls}
-    if "ASMS_OPEN_BUDGET_URL" in wanted and not settings.open_budget_years:
-        wanted["ASMS_OPEN_BUDGET_YEARS"] = ",".join(map(str, server.years))
+    if "ASMS_OPEN_BUDGET_URL" in wanted:
+        if not settings.open_budget_years:
+            wanted["ASMS_OPEN_BUDGET_YEARS"] = ",".join(map(str, server.years))
+        if not settings.open_budget_items:
+            wanted["ASMS_OPEN_BUDGET_ITEMS"] = ",".join(server.budget_items)
     return wanted
 
 

@@ -6,7 +6,7 @@ create table staging.stg_population__municipality (municipality_code text, time_
 create table staging.stg_open_budget__row (
     budget_code text, area_code text, area_level text, time_period text, period_start date, budget_item text,
     classification_type text, classification_code text, classification_name text, fund_type text,
-    amount_cumulative numeric(18, 2), plan_amount numeric(18, 2), load_id text
+    amount_cumulative numeric(18, 2), plan_amount numeric(18, 2), approved_amount numeric(18, 2), load_id text, replaced_by text
 );
 create table staging.stg_submissions__cell (
     submission_id text, sheet text, cell text, collection_code text, municipality_code text, time_period text,
@@ -93,4 +93,21 @@ create table staging.stg_war_status__status (municipality_code text, known_by_da
 create table staging.stg_currency__rate (currency_code text, rate_date date, uah_per_unit numeric(18, 8), load_id text);
 create table staging.stg_world_bank__value (
     indicator_code text, name_en text, country_code text, time_period text, obs_value double precision, load_id text
+);
+create table staging.stg_budget_classification__code (
+    list_name text, row_no integer, budget_item text, classification_type text, classification_code text, name_uk text,
+    parent_code text, begin_date date, end_date date, list_begin_date date
+);
+create table indicators.int_budget__year_end (
+    municipality_code text, time_period text, last_period text, budget_item text, classification_type text,
+    amount_cumulative numeric(18, 2)
+);
+create table build.dim_budget_classification (
+    budget_item text, classification_type text, classification_code text, valid_from date, valid_to date, name_uk text
+);
+create table build.mart_budget_profile (
+    municipality_code text, time_period text, own_income_per_head double precision, transfer_share double precision,
+    capital_share double precision, education_per_head double precision, administration_per_head double precision,
+    income_execution_share double precision, expense_execution_share double precision, income_status text,
+    expense_status text, programme_status text, per_head_status text
 );

@@ -95,6 +95,13 @@ class House:
                     for number, (month, code, amount) in enumerate(rows, 2)
                 ],
             )
+            cursor.executemany(
+                "insert into raw.open_budget_month values (%s, %s, 'INCOMES', '', %s, %s, '', %s, null)",
+                [
+                    (load, budget_code, year, f"{month:02}.{year}", sum(row[0] == month for row in rows))
+                    for month in range(1, 13)
+                ],
+            )
 
     def build(self, *, force: bool = False) -> tuple[int, bool]:
         build = start_build(self.warehouse, force=force)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from asms.catalogue import load_catalogue, store_catalogue
 from asms.intake.landing import LandingStore
 from asms.sample.server import Fault, serve
 from asms.sample.services import Reply
@@ -113,6 +114,39 @@ def test_a_restated_answer_and_the_old_one_again_are_three_arrivals(fetch: Fetch
     assert fetch(codes=one).new_loads == 0
 
 
+def test_a_restated_month_is_stored_beside_what_it_was(fetch: Fetcher) -> None:
+    """Only the month that changed is stored again; one that got smaller informs, one that grew does not."""
+    one = (CODES[1],)
+    store_catalogue(fetch.warehouse, load_catalogue())  # findings name its rules
+    fetch(codes=one)
+    before = fetch.state()
+
+    def restate(month: bytes, code: bytes, tenth: bool) -> Fault:
+        def bend(reply: Reply) -> Reply:
+            lines = reply.body.splitlines(keepends=True)
+            changed = [
+                line.rsplit(b";", 1)[0] + (b";1.00\r\n" if tenth else b";99999999999.00\r\n")
+                if line.startswith(month) and code in line
+                else line
+                for line in lines
+            ]
+            return dataclasses.replace(reply, body=b"".join(changed))
+
+        return _where("INCOMES", bend)
+
+    assert fetch(restate(b"03.2023", b";41033900;", tenth=True), codes=one).new_loads == 1
+    stored = fetch.query(
+        "select rep_period, open_budget_month.row_count from raw.open_budget_month inner join ops.load using (load_id) "
+        "order by loaded_at desc limit 1"
+    )
+    assert stored == [("03.2023", 19)]
+    assert fetch.state() == (before[0] + 1, before[1] + 1, before[2] + 19)  # type: ignore[operator]
+    told = fetch.query("select time_period, severity, municipality_code from quality.finding")
+    assert told == [("2023-03", "info", VINNYTSIA)]
+    assert fetch(restate(b"03.2023", b";41033900;", tenth=False), codes=one).new_loads == 1
+    assert len(fetch.query("select 1 from quality.finding")) == 1
+
+
 @pytest.mark.parametrize(
     ("bend", "passes", "words"),
     [
@@ -154,7 +188,7 @@ def test_a_service_that_is_down_is_not_asked_for_ever(fetch: Fetcher) -> None:
         asked.append(path)
         return Reply(503)
 
-    with pytest.raises(TransientSourceError, match="160 of 160"):
+    with pytest.raises(TransientSourceError, match="400 of 400"):
         fetch(down, codes=codes)
     assert len(asked) == 8  # four budgets, two tries each
 

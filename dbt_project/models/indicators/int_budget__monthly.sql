@@ -33,6 +33,7 @@ reported as (
         budget.fund_type,
         budget.amount_cumulative,
         budget.plan_amount,
+        budget.approved_amount,
         budget.load_id,
         budget.is_sample,
         -- a changed code answers under both codes for the same month: the newest that has the month, never both
@@ -41,7 +42,7 @@ reported as (
             order by budget.valid_from desc, budget.budget_code asc
         ) as code_place
     from {{ ref('stg_open_budget__row') }} as budget
-    where {{ only_changed_keys('budget', code_column='area_code') }}
+    where budget.replaced_by is null and {{ only_changed_keys('budget', code_column='area_code') }}
 
 ),
 
@@ -99,6 +100,7 @@ listed as (
                 then amount_cumulative - case when listed_before = reported_before then cumulative_before else 0 end
         end::numeric(18, 2) as amount_month,
         plan_amount,
+        approved_amount,
         load_id,
         is_sample
     from placed
@@ -122,6 +124,7 @@ reversed as (
         0::numeric(18, 2) as amount_cumulative,
         case when reported_after = month + 1 then -amount_cumulative end::numeric(18, 2) as amount_month,
         null::numeric(18, 2) as plan_amount,
+        null::numeric(18, 2) as approved_amount,
         load_id_after as load_id,
         is_sample
     from placed

@@ -28,6 +28,7 @@ select
     budget.amount_cumulative,
     budget.amount_month,
     budget.plan_amount,
+    budget.approved_amount,
     budget.is_sample,
     budget.load_id
 from {{ ref('int_budget__monthly') }} as budget

@@ -3,24 +3,11 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
-        indexes=[
-            {
-                'columns': [
-                    'area_code', 'time_period', 'budget_item', 'classification_type', 'classification_code', 'fund_type',
-                    'budget_code',
-                ],
-            },
-        ],
+        indexes=[{'columns': ['area_code', 'time_period']}],
     )
 }}
 
 with
-
-loads as (
-
-    select * from {{ ref('stg_ops__load') }}
-
-),
 
 budget_codes as (
 
@@ -34,30 +21,26 @@ raw_rows as (
 
 ),
 
--- the path of a delivery is the question asked: a code, an item, a classification, a year
-latest as (
-
-    select distinct on (path)
-        load_id,
-        is_sample
-    from loads
-    where source = 'open_budget' and status = 'loaded'
-    order by path asc, received_no desc, loaded_at desc, load_id asc
-
-),
-
-asked as (
+-- a period is read once a month and not once a row; what is none has a finding of the reader
+months as (
 
     select
-        raw_rows.*,
-        raw_rows.year as time_period,
+        stored.load_id,
+        stored.rep_period,
+        stored.budget_code,
+        stored.budget_item,
+        stored.classification_type,
+        stored.year || '-' || left(btrim(stored.rep_period), 2) as time_period,
+        stored.replaced_by,
+        stored.is_sample,
         budget_codes.area_code,
         budget_codes.area_level,
-        budget_codes.valid_from,
-        latest.is_sample
-    from raw_rows
-    inner join latest on raw_rows.load_id = latest.load_id
-    inner join budget_codes on raw_rows.budget_code = budget_codes.budget_code
+        budget_codes.valid_from
+    from {{ ref('stg_open_budget__month') }} as stored
+    inner join budget_codes on stored.budget_code = budget_codes.budget_code
+    where
+        btrim(stored.rep_period) ~ '^(0[1-9]|1[0-2])\.[0-9]{4}$'
+        and right(btrim(stored.rep_period), 4) = stored.year
 
 ),
 
@@ -65,24 +48,69 @@ asked as (
 typed as materialized (
 
     select
-        asked.budget_code,
-        asked.area_code,
-        asked.area_level,
-        asked.valid_from,
-        asked.year,
-        btrim(asked.rep_period) as reported_period,
-        right(btrim(asked.rep_period), 4) || '-' || left(btrim(asked.rep_period), 2) as time_period,
-        asked.budget_item,
-        coalesce(nullif(asked.classification_type, ''), 'NONE') as classification_type,
-        btrim(asked.classification_code) as classification_code,
-        btrim(asked.classification_name) as classification_name,
-        btrim(asked.fund_typ) as fund_type,
-        {{ amount('asked.fakt_amt') }} as amount_cumulative,
-        {{ amount('asked.plans_amt') }} as plan_amount,
-        asked.load_id,
-        asked.is_sample
-    from asked
-    where {{ only_changed_keys('asked', code_column='area_code') }}
+        months.budget_code,
+        months.area_code,
+        months.area_level,
+        months.valid_from,
+        months.time_period,
+        {{ period_start('months.time_period') }} as period_start,
+        months.budget_item,
+        coalesce(nullif(months.classification_type, ''), 'NONE') as classification_type,
+        btrim(raw_rows.classification_code) as classification_code,
+        btrim(raw_rows.classification_name) as classification_name,
+        btrim(raw_rows.functional_code) as functional_code,
+        btrim(raw_rows.functional_name) as functional_name,
+        btrim(raw_rows.economic_code) as economic_code,
+        btrim(raw_rows.fund_typ) as fund_type,
+        {{ amount('raw_rows.fakt_amt') }} as amount_cumulative,
+        {{ amount('raw_rows.plans_amt') }} as plan_amount,
+        {{ amount('raw_rows.zat_amt') }} as approved_amount,
+        months.load_id,
+        months.replaced_by,
+        months.is_sample
+    from raw_rows
+    inner join months on raw_rows.load_id = months.load_id and raw_rows.rep_period = months.rep_period
+    where {{ only_changed_keys('months', code_column='area_code') }}
+
+),
+
+usable as not materialized (
+
+    select *
+    from typed
+    where
+        fund_type in ('C', 'S', 'T')
+        and classification_code != ''
+        and amount_cumulative is not null
+
+),
+
+programme_rows as (
+
+    select
+        *,
+        coalesce(economic_code, '') in ('', '0', '0000') as is_whole,
+        bool_or(coalesce(economic_code, '') in ('', '0', '0000')) over programme as has_whole,
+        lead(economic_code) over (programme order by economic_code asc) as next_economic_code
+    from usable
+    where classification_type = 'PROGRAM'
+    window
+        programme as (partition by load_id, time_period, budget_code, classification_code, functional_code, fund_type)
+
+),
+
+-- The service may break a programme down by economy, a code beside the codes below it (2100 beside 2111). The row without a code
+-- is the whole; where there is none, the codes with none below them are. In order, a code is followed by those below it.
+programmes as (
+
+    select
+        *,
+        lpad(classification_code, 4, '0') as programme_code,
+        coalesce(lpad(nullif(functional_code, ''), 4, '0'), '0000') as function_code
+    from programme_rows
+    where
+        is_whole
+        or (not has_whole and coalesce(next_economic_code not like rtrim(economic_code, '0') || '%', true))
 
 ),
 
@@ -94,7 +122,7 @@ final as (
         area_level,
         valid_from,
         time_period,
-        {{ period_start('time_period') }} as period_start,
+        period_start,
         budget_item,
         classification_type,
         classification_code,
@@ -102,15 +130,58 @@ final as (
         fund_type,
         amount_cumulative,
         plan_amount,
+        approved_amount,
         load_id,
+        replaced_by,
         is_sample
-    from typed
-    where
-        reported_period ~ '^(0[1-9]|1[0-2])\.[0-9]{4}$'
-        and left(time_period, 4) = year
-        and fund_type in ('C', 'S', 'T')
-        and classification_code != ''
-        and amount_cumulative is not null
+    from usable
+    where classification_type != 'PROGRAM'
+    union all
+    select
+        budget_code,
+        area_code,
+        area_level,
+        valid_from,
+        time_period,
+        period_start,
+        budget_item,
+        classification_type,
+        programme_code as classification_code,
+        max(classification_name) as classification_name,
+        fund_type,
+        sum(amount_cumulative)::numeric(18, 2) as amount_cumulative,
+        sum(plan_amount)::numeric(18, 2) as plan_amount,
+        sum(approved_amount)::numeric(18, 2) as approved_amount,
+        load_id,
+        replaced_by,
+        is_sample
+    from programmes
+    group by
+        budget_code, area_code, area_level, valid_from, time_period, period_start, budget_item, classification_type,
+        programme_code, fund_type, load_id, replaced_by, is_sample
+    union all
+    select
+        budget_code,
+        area_code,
+        area_level,
+        valid_from,
+        time_period,
+        period_start,
+        budget_item,
+        'FUNCTIONAL' as classification_type,
+        function_code as classification_code,
+        max(functional_name) as classification_name,
+        fund_type,
+        sum(amount_cumulative)::numeric(18, 2) as amount_cumulative,
+        sum(plan_amount)::numeric(18, 2) as plan_amount,
+        sum(approved_amount)::numeric(18, 2) as approved_amount,
+        load_id,
+        replaced_by,
+        is_sample
+    from programmes
+    group by
+        budget_code, area_code, area_level, valid_from, time_period, period_start, budget_item, function_code, fund_type,
+        load_id, replaced_by, is_sample
 
 )
 

@@ -5,13 +5,21 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-_FILES = {"INCOMES": "incomes.parquet", "EXPENSES": "expenses.parquet"}
+from asms.sample.budgets import HEADERS
+
+_FILES = {
+    ("INCOMES", ""): "incomes.parquet",
+    ("EXPENSES", "ECONOMIC"): "expenses.parquet",
+    ("EXPENSES", "PROGRAM"): "expenses_program.parquet",
+    ("FINANCING_DEBTS", ""): "debts.parquet",
+    ("CREDITS", "CREDIT"): "credits.parquet",
+}
 _NOT_OF_THE_API = ("CITY",)  # who recorded the answers added it
 _PERIOD, _BUDGET = "REP_PERIOD", "COD_BUDGET"
 
 
 class ReplayBudgets:
-    """Answers from ``incomes.parquet`` and ``expenses.parquet`` anywhere below a folder.
+    """Answers from parquet files anywhere below a folder; ``questions`` says which of them there are.
 
     Amounts are written to the kopiyka, periods as MM.YYYY. ``years`` is empty where there is no such file.
     """
@@ -20,21 +28,28 @@ class ReplayBudgets:
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
-        self._tables: dict[str, Any] = {}
+        self._tables: dict[tuple[str, str], Any] = {}
         years: set[int] = set()
-        for item, name in _FILES.items():
+        for question, name in _FILES.items():
             file = find_file(folder, name)
             if file:
-                table = pq.read_table(file).drop_columns(list(_NOT_OF_THE_API))
-                self._tables[item] = table.append_column("_year", pc.year(table[_PERIOD]))
-                years.update(self._tables[item]["_year"].unique().to_pylist())
+                table = pq.read_table(file)
+                table = table.drop_columns([column for column in _NOT_OF_THE_API if column in table.column_names])
+                self._tables[question] = table.append_column("_year", pc.year(table[_PERIOD]))
+                years.update(self._tables[question]["_year"].unique().to_pylist())
         self.years: tuple[int, ...] = tuple(sorted(years))
+        self.questions = tuple(self._tables)
 
-    def answer(self, budget_code: str, budget_item: str, year: int) -> tuple[list[str], list[list[str]]]:
-        """Header and rows of one answer, in the order in which they were recorded."""
+    def answer(
+        self, budget_code: str, budget_item: str, classification_type: str, year: int
+    ) -> tuple[list[str], list[list[str]]]:
+        """Header and rows of one answer, in the order in which they were recorded; no rows to what was not recorded."""
         import pyarrow.compute as pc
 
-        table = self._tables[budget_item]
+        question = budget_item, classification_type
+        if question not in self._tables:
+            return list(HEADERS[question]), []
+        table = self._tables[question]
         mask = pc.and_(pc.equal(table[_BUDGET], budget_code), pc.equal(table["_year"], year))
         found = table.filter(mask).drop_columns(["_year"])
         columns = [found[name].to_pylist() for name in found.column_names]

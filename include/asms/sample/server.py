@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from asms.sample.services import Reply, budget_years, open_services
+from asms.sample.services import Reply, budget_items, budget_years, open_services
 
 Fault = Callable[[str, Reply], Reply]
 """Given the request's path with its query and the right reply: the reply to send."""
@@ -26,6 +26,7 @@ class Recordings:
     def __init__(self, replay: Path | None) -> None:
         self._services = open_services(replay)
         self.years = budget_years(self._services)
+        self.budget_items = budget_items(self._services)
         self.paths = {source: service.path for source, service in self._services.items()}
 
     def reply(self, target: str) -> Reply:
@@ -44,13 +45,16 @@ class LocalServer:
     """Years of budget execution that it has; empty when it has none."""
     paths: Mapping[str, str]
     """What it has: for each source, where below ``base_url`` the address is that the source is to be sent to."""
+    budget_items: tuple[str, ...] = ()
+    """What can be asked about a budget, as INCOMES or EXPENSES:PROGRAM."""
     requests: list[str] = field(default_factory=list)
 
     @property
     def urls(self) -> dict[str, str]:
         """Addresses for ``Settings.urls``."""
         return {
-            source: " ".join(self.base_url + path for path in paths.split(" ")) for source, paths in self.paths.items()
+            source: " ".join(path if "://" in path else self.base_url + path for path in paths.split(" "))
+            for source, paths in self.paths.items()
         }
 
 
@@ -71,6 +75,7 @@ def serve(replay: Path | None = None, *, port: int = 0, fault: Fault | None = No
             base_url=f"http://127.0.0.1:{httpd.server_address[1]}",
             years=recordings.years,
             paths=recordings.paths,
+            budget_items=recordings.budget_items,
             requests=seen,
         )
     finally:

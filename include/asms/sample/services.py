@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult, parse_qs
 
-from asms.sample.budgets import SampleBudgets
+from asms.sample.budgets import HEADERS, SampleBudgets
 from asms.sample.comparisons import indicator_page, rates
 from asms.sample.population import population_workbook
 from asms.sample.portal import declarations_table, package, war_status_table
 from asms.sample.replay import ReplayBudgets, find_file
 from asms.sample.transfers import equalisation_workbook, subvention_workbook
 
+CLASSIFICATIONS_DIR = Path(__file__).parent / "data" / "classifications"
 ACTION_PATH = "/api/3/action/package_show"
 BUDGET_PATH = "/api/public/localBudgetData"
 RATES_PATH = "/NBU_Exchange/exchange_site"
 _INDICATOR_PATH = re.compile(r"/v2/country/([A-Z;]+)/indicator/([\w.]+)")
 _JSON = "application/json;charset=utf-8"
-_CLASSIFICATION_TYPES = {"INCOMES": "", "EXPENSES": "ECONOMIC"}
 _CSV = "text/csv;charset=windows-1251"  # what the real service says; its bytes are UTF-8
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -43,7 +43,10 @@ class Service(Protocol):
 
     @property
     def path(self) -> str:
-        """Where below the server's base URL the address is that the source is sent to (``ASMS_<SOURCE>_URL``); several parted by blanks."""
+        """Where below the server's base URL the address is that the source is sent to (``ASMS_<SOURCE>_URL``), or the URL of a folder.
+
+        Several are parted by blanks.
+        """
 
     def reply(self, url: SplitResult) -> Reply | None:
         """The right answer to a GET of ``url`` (path and query); None when it is not this service's."""
@@ -120,24 +123,35 @@ class _WorldBank:
 
 
 class _OpenBudget:
-    """The Open Budget API. ``years`` that it has; without any there is nothing to answer from."""
+    """The Open Budget API: the ``years`` and ``questions`` that it has; without any there is nothing to answer from."""
 
     path = ""
 
     def __init__(self, replay: Path | None) -> None:
         self._budgets = SampleBudgets() if replay is None else ReplayBudgets(replay)
         self.years: tuple[int, ...] = self._budgets.years
+        self.questions: tuple[tuple[str, str], ...] = self._budgets.questions
 
     def reply(self, url: SplitResult) -> Reply | None:
         if url.path != BUDGET_PATH:
             return None
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
-        item = query.get("budgetItem", "")
-        is_known = query.get("classificationType", "") == _CLASSIFICATION_TYPES.get(item)
+        question = query.get("budgetItem", ""), query.get("classificationType", "")
+        is_known = question in HEADERS
         if not is_known or query.get("period") != "MONTH" or not query.get("year", "").isdigit():
             return Reply(400, b"bad request\n", "text/plain")
-        header, rows = self._budgets.answer(query.get("budgetCode", ""), item, int(query["year"]))
+        header, rows = self._budgets.answer(query.get("budgetCode", ""), *question, int(query["year"]))
         return Reply(body=_csv_text([header, *rows], ";"))
+
+
+class _Folder:
+    """A folder of files, which its source reads where it lies and not through the server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder.resolve().as_uri()
+
+    def reply(self, _: SplitResult) -> Reply | None:
+        return None
 
 
 def open_services(replay: Path | None) -> dict[str, Service]:
@@ -146,6 +160,9 @@ def open_services(replay: Path | None) -> dict[str, Service]:
     budgets = _OpenBudget(replay)
     if budgets.years:
         services["open_budget"] = budgets
+    lists = next(iter(sorted(replay.rglob("tkpkmb_*.json"))), None) if replay else None
+    if lists or replay is None:
+        services["budget_classification"] = _Folder(lists.parent if lists else CLASSIFICATIONS_DIR)
     for source, name, make_sample, sample_name in _DATASETS:
         file = find_file(replay, name) if replay else None
         if file:
@@ -169,6 +186,12 @@ def budget_years(services: Mapping[str, Service]) -> tuple[int, ...]:
     """Years of budget execution that there are; none when there are no budgets."""
     budgets = services.get("open_budget")
     return budgets.years if isinstance(budgets, _OpenBudget) else ()
+
+
+def budget_items(services: Mapping[str, Service]) -> tuple[str, ...]:
+    """What can be asked about a budget, as ``ASMS_OPEN_BUDGET_ITEMS`` spells it; none when there are no budgets."""
+    budgets = services.get("open_budget")
+    return tuple(":".join(filter(None, one)) for one in budgets.questions) if isinstance(budgets, _OpenBudget) else ()
 
 
 # Workbooks at an address of their own: source, path, name of the recorded file, the sample's workbook.

@@ -1,7 +1,7 @@
 """Datasets of the portal of open data (data.gov.ua) by its CKAN API: the newest resource of a dataset, and not twice.
 
 The library ckanapi is not used: it brings an HTTP client of its own, without the patience of ``asms.sources.http``, for one GET
-(docs/adr/0009-sources-of-open-data.md).
+(docs/adr/0010-sources-of-open-data.md).
 """
 
 import json

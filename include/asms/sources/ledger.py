@@ -4,7 +4,7 @@ What belongs: ids, the no-op on unchanged bytes, the status row. What does not: 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +13,7 @@ import psycopg
 from asms.findings import Finding, insert_findings
 from asms.sources import SourceResult
 from asms.warehouse.connection import Warehouse
-from asms.warehouse.copy import copy_rows
+from asms.warehouse.copy import copy_blocks, copy_rows, prefix_lines
 
 Store = Callable[[bytes], str]
 """Puts bytes into the landing store and returns their sha256 (hex)."""
@@ -36,11 +36,25 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a reader cut out of one answer: rows in the order of ``Feed.columns``, and findings without load or delivery."""
+class Beside:
+    """Rows of another table that belong to the same load; ``columns`` are those after ``load_id``."""
 
-    rows: Iterable[Sequence[object]]
+    table: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader cut out of one answer: rows in the order of ``Feed.columns``, and findings without load or delivery.
+
+    A reader of many rows gives ``blocks`` instead, as ``asms.warehouse.copy.format_rows`` makes them.
+    """
+
+    rows: Iterable[Sequence[object]] = ()
     findings: Sequence[Finding] = ()
+    blocks: Iterable[str] = ()
+    beside: Sequence[Beside] = ()
 
 
 @dataclass(frozen=True)
@@ -57,22 +71,6 @@ def next_batch(connection: psycopg.Connection, source: str) -> int:
         "select coalesce(max(batch_no), 0) + 1 from raw.delivery where source = %s", (source,)
     ).fetchone()
     return int(row[0]) if row else 1
-
-
-def standing_load(connection: psycopg.Connection, feed: Feed, path: str) -> str | None:
-    """``load_id`` of the last arrival on ``path`` that was loaded; None when there is none."""
-    row = connection.execute(
-        """
-        select load.load_id
-        from raw.delivery as delivery
-        inner join ops.load as load on load.delivery_id = delivery.delivery_id and load.status = 'loaded'
-        where delivery.channel = %s and delivery.path = %s
-        order by delivery.path_seq desc, load.loaded_at desc
-        limit 1
-        """,
-        (feed.channel, path),
-    ).fetchone()
-    return str(row[0]) if row else None
 
 
 def book(  # noqa: PLR0913 - one booking is one sentence, and its parts are named
@@ -141,7 +139,12 @@ def _load(
         "values (%s, %s, %s, %s, 'loaded', %s)",
         (load_id, feed.source, delivery_id, feed.reader_version, is_sample),
     )
-    row_count = copy_rows(connection, feed.table, ("load_id", *feed.columns), ((load_id, *row) for row in reading.rows))
+    row_count = _copy_blocks(connection, feed, load_id, reading.blocks)
+    row_count += copy_rows(
+        connection, feed.table, ("load_id", *feed.columns), ((load_id, *row) for row in reading.rows)
+    )
+    for other in reading.beside:
+        copy_rows(connection, other.table, ("load_id", *other.columns), ((load_id, *row) for row in other.rows))
     finding_count = insert_findings(
         connection,
         (replace(finding, load_id=load_id, delivery_id=delivery_id) for finding in reading.findings),
@@ -151,6 +154,19 @@ def _load(
         "update ops.load set row_count = %s, finding_count = %s where load_id = %s", (row_count, finding_count, load_id)
     )
     return row_count
+
+
+def _copy_blocks(connection: psycopg.Connection, feed: Feed, load_id: str, blocks: Iterable[str]) -> int:
+    count = 0
+
+    def prefixed() -> Iterator[str]:
+        nonlocal count
+        for block in blocks:
+            count += block.count("\n")
+            yield prefix_lines(block, load_id)
+
+    copy_blocks(connection, feed.table, ("load_id", *feed.columns), prefixed())
+    return count
 
 
 def record_status(warehouse: Warehouse, result: SourceResult) -> None:

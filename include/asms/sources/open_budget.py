@@ -1,7 +1,8 @@
 """Monthly execution of local budgets from the Open Budget API (openbudget.gov.ua).
 
-Every budget of the seed ``budget_code`` is asked for its incomes and for its expenses by economic classification, year by
-year. An answer is a whole year, cumulative from 1 January, so a restated month comes with the next answer.
+Every budget of the seed ``budget_code`` is asked for its incomes, its expenses by economy and by programme, its debts and its
+credits, year by year. An answer is a whole year, cumulative from 1 January; stored are the months of it that are new or say
+something else than before, so that a restated month stands beside what it was, and a year costs twelve months and not 78.
 """
 
 import logging
@@ -9,17 +10,28 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 
+from asms.findings import Finding
 from asms.settings import Settings, parse_years
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.budget_code import BudgetCode, read_budget_codes
 from asms.sources.http import Patience, get_bytes, new_client
-from asms.sources.ledger import Feed, Reading, Store, book, next_batch, record_status, standing_load
-from asms.sources.open_budget_answer import Answer, BudgetItem, Request, check_whole, parse_answer
+from asms.sources.ledger import Beside, Feed, Reading, Store, book, next_batch, record_status
+from asms.sources.open_budget_answer import (
+    KINDS,
+    ROW_COLUMNS,
+    Kind,
+    Month,
+    Request,
+    check_whole,
+    is_month,
+    parse_answer,
+)
 from asms.warehouse.connection import Warehouse
 
 logger = logging.getLogger(__name__)
@@ -31,12 +43,12 @@ FEED = Feed(
     channel="api:open_budget",
     reader_version="1",
     table="raw.open_budget_row",
-    columns=(
-        "row_no", "budget_code", "budget_item", "classification_type", "year", "rep_period", "fund_typ", "cod_budget",
-        "classification_code", "classification_name", "zat_amt", "plans_amt", "fakt_amt",
-    ),
+    columns=("budget_code", "budget_item", "classification_type", "year", "row_no", *ROW_COLUMNS),
+)
+_MONTH_TABLE = "raw.open_budget_month"
+_MONTH_COLUMNS = (
+    "budget_code", "budget_item", "classification_type", "year", "rep_period", "sha256", "row_count", "total_amount",
 )  # fmt: skip
-_ITEMS: tuple[BudgetItem, ...] = ("INCOMES", "EXPENSES")
 _LOG_EVERY = 100  # requests
 _GIVE_UP_AFTER = 4  # areas in a row without an answer: the service is down, and asking forty more would take an hour
 _POLITE_PAUSE = 0.2  # seconds between requests to the real service, which answers 429 when asked too fast
@@ -49,7 +61,6 @@ class _Tally:
     """What has come of the requests so far."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    rows: int = 0
     failures: dict[Request, SourceError] = field(default_factory=dict)
 
 
@@ -62,16 +73,27 @@ def default_years() -> tuple[int, ...]:
     return (this_year - 1, this_year)
 
 
-def plan_requests(codes: Iterable[BudgetCode], years: Sequence[int]) -> list[Request]:
-    """All questions of a run: each year, each code that is valid in it, each item."""
+def plan_requests(codes: Iterable[BudgetCode], years: Sequence[int], kinds: Sequence[Kind] = KINDS) -> list[Request]:
+    """All questions of a run: each year, each code that is valid in it, each kind."""
     known = list(codes)
     return [
-        Request(code.budget_code, code.area_code, item, year)
+        Request(code.budget_code, code.area_code, kind, year)
         for year in years
         for code in known
         if code.is_valid(year)
-        for item in _ITEMS
+        for kind in kinds
     ]
+
+
+def choose_kinds(names: Sequence[str] | None) -> tuple[Kind, ...]:
+    """The kinds that settings name, all where they name none. Raises SourceError for a name that is none."""
+    known = {kind.name: kind for kind in KINDS}
+    unknown = sorted(set(names or ()) - set(known))
+    if unknown:
+        raise SourceError(
+            f"ASMS_OPEN_BUDGET_ITEMS names {', '.join(unknown)}; the service is asked for {', '.join(known)}"
+        )
+    return KINDS if names is None else tuple(known[name] for name in names)
 
 
 def fetch(
@@ -97,7 +119,7 @@ def fetch(
     """
     base_url = settings.urls.get(FEED.source, BASE_URL).rstrip("/")
     years = parse_years(period) or settings.open_budget_years or default_years()
-    requests = plan_requests(codes or read_budget_codes(), years)
+    requests = plan_requests(codes or read_budget_codes(), years, choose_kinds(settings.open_budget_items))
     given = patience or Patience(pause=0.0 if urlsplit(base_url).hostname in _LOOPBACK else _POLITE_PAUSE)
     own_client = client or new_client()
     try:
@@ -108,10 +130,11 @@ def fetch(
                 return get_bytes(own_client, base_url + PATH, request.params, check=check_whole, patience=given)
 
             tally = _ask_all(requests, ask, run, given)
+            row_count = _count_standing_rows(connection, requests)
     finally:
         if client is None:
             own_client.close()
-    return _conclude(warehouse, tally, len(requests))
+    return _conclude(warehouse, tally, len(requests), row_count)
 
 
 @dataclass(frozen=True)
@@ -160,51 +183,109 @@ def _take(run: _Run, request: Request, body: bytes, tally: _Tally) -> None:
 
     def read() -> Reading | None:
         answer = parse_answer(body, request)
-        standing = _standing_periods(run.connection, request)
-        lost = sorted(standing - answer.periods, key=lambda period: period[::-1])
+        standing = _standing_months(run.connection, request)
+        had = {period for period, was in standing.items() if was.row_count and is_month(period)}
+        lost = sorted(had - answer.periods)
         if lost and not run.force:
             raise SourceError(
                 f"the answer to {request} has lost {', '.join(lost)}, which it had before: a report once published does not "
                 "vanish, so the earlier answer stands (load with force to accept the new one)"
             )
-        if not answer.rows and not standing:
+        if not answer.months and not standing:
             return None
-        return Reading(_raw_rows(answer, request), answer.findings)
+        news = [month for month in answer.months if _is_news(month, standing)]
+        stored = [(month.rep_period, month.sha256, len(month.rows), month.total_amount) for month in news]
+        gone = [(period, "", 0, None) for period in lost]
+        return Reading(
+            blocks=_blocks(request, news),
+            findings=(*answer.findings, *_smaller_months(request, news, standing)),
+            beside=(Beside(_MONTH_TABLE, _MONTH_COLUMNS, [(*request.key, *month) for month in (*stored, *gone)]),),
+        )
 
     booking = book(
         run.connection, FEED, request.path, body, read,
         store=run.store, batch_no=run.batch_no, is_sample=run.is_sample, force=run.force,
     )  # fmt: skip
     tally.outcomes[booking.outcome] += 1
-    tally.rows += booking.row_count
 
 
-def _raw_rows(answer: Answer, request: Request) -> Iterator[tuple[object, ...]]:
-    """Rows of raw.open_budget_row after ``load_id``, in the order of ``FEED.columns``."""
-    asked = (request.budget_code, request.budget_item, request.classification_type, str(request.year))
-    names = FEED.columns[1 + len(asked) :]
-    for row in answer.rows:
-        yield (row.row_no, *asked, *(row.values[name] for name in names))
+def _blocks(request: Request, months: Iterable[Month]) -> Iterator[str]:
+    """Rows of raw.open_budget_row after ``load_id``, as COPY takes them."""
+    asked = "\t".join(request.key)
+    for month in months:
+        lines = zip(month.row_nos, month.lines, strict=True)
+        yield "".join([f"{asked}\t{row_no}\t{line}\n" for row_no, line in lines])
 
 
-def _standing_periods(connection: psycopg.Connection, request: Request) -> frozenset[str]:
-    """Months that the answer in force for ``request`` has."""
-    load_id = standing_load(connection, FEED, request.path)
-    found = connection.execute(
-        "select distinct rep_period from raw.open_budget_row where load_id = %s and rep_period is not null", (load_id,)
-    ).fetchall()
-    return frozenset(str(period) for (period,) in found)
+@dataclass(frozen=True)
+class _Standing:
+    """What is stored of a month."""
+
+    sha256: str
+    row_count: int
+    total_amount: Decimal | None
 
 
-def _conclude(warehouse: Warehouse, tally: _Tally, asked: int) -> SourceResult:
+_STANDING = """
+select distinct on (month.budget_code, month.budget_item, month.classification_type, month.year, month.rep_period)
+    month.rep_period, month.sha256, month.row_count, month.total_amount
+from raw.open_budget_month as month
+inner join ops.load on month.load_id = load.load_id
+inner join raw.delivery on load.delivery_id = delivery.delivery_id
+where (month.budget_code, month.budget_item, month.classification_type, month.year) in (
+    select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[])
+)
+order by
+    month.budget_code, month.budget_item, month.classification_type, month.year, month.rep_period,
+    delivery.received_no desc, load.loaded_at desc
+"""
+
+
+def _standing_months(connection: psycopg.Connection, request: Request) -> dict[str, _Standing]:
+    """What stands of each month that was ever answered to ``request``."""
+    found = connection.execute(_STANDING, [[part] for part in request.key]).fetchall()
+    return {str(period): _Standing(str(sha256), int(count), total) for period, sha256, count, total in found}
+
+
+def _count_standing_rows(connection: psycopg.Connection, requests: Sequence[Request]) -> int:
+    """Raw rows in force for ``requests``."""
+    keys = [list(part) for part in zip(*(request.key for request in requests), strict=True)]
+    return sum(int(row[2]) for row in connection.execute(_STANDING, keys)) if keys else 0
+
+
+def _is_news(month: Month, standing: Mapping[str, _Standing]) -> bool:
+    was = standing.get(month.rep_period)
+    return was is None or was.sha256 != month.sha256
+
+
+def _smaller_months(request: Request, months: Iterable[Month], standing: Mapping[str, _Standing]) -> Iterator[Finding]:
+    """Findings on months that are restated to less than they were: allowed, and worth a look."""
+    for month in months:
+        was, now = standing.get(month.rep_period), month.total_amount
+        if was is None or was.total_amount is None or now is None or now >= float(was.total_amount):
+            continue
+        yield Finding(
+            rule_id="OPEN_BUDGET_MONTH_SMALLER",
+            dataset="open_budget",
+            message_uk=f"{request.kind.name}, {month.rep_period}: було {was.total_amount:,.2f} грн, стало {now:,.2f} грн",
+            message_en=f"{request.kind.name}, {month.rep_period}: was UAH {was.total_amount:,.2f}, is UAH {now:,.2f}",
+            municipality_code=request.area_code,
+            time_period=f"{month.rep_period[3:]}-{month.rep_period[:2]}",
+            file_name=request.path,
+            value_found=f"{now:.2f}",
+            value_expected=f"{was.total_amount:.2f}",
+        )
+
+
+def _conclude(warehouse: Warehouse, tally: _Tally, asked: int, row_count: int) -> SourceResult:
     failed = len(tally.failures)
     new, unchanged = tally.outcomes["new"], tally.outcomes["unchanged"]
     message = (
         _explain(tally.failures, asked)
         if failed
-        else f"{asked} asked: {new} new, {unchanged} unchanged, {tally.outcomes['nothing']} without rows; {tally.rows} rows"
+        else f"{asked} asked: {new} new, {unchanged} unchanged, {tally.outcomes['nothing']} without rows; {row_count} rows"
     )
-    result = SourceResult(FEED.source, failed == 0, new, unchanged, failed, tally.rows, message)
+    result = SourceResult(FEED.source, failed == 0, new, unchanged, failed, row_count, message)
     record_status(warehouse, result)
     logger.info("open_budget: %s", message)
     if failed:

@@ -1,45 +1,111 @@
-"""One answer of localBudgetData: semicolon-separated text, cut into rows as found. Pure functions.
+"""One answer of localBudgetData: semicolon-separated text, cut into months of rows as found. Pure functions.
 
 What belongs: the header, the form of a row. What does not: numbers and dates as such (dbt staging), asking (``open_budget``).
 """
 
 import csv
+import hashlib
 import io
-import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import fsum
 from typing import Literal
 
 from asms.findings import Finding
 from asms.sources import SourceError, TransientSourceError
+from asms.warehouse.copy import format_rows
 
-logger = logging.getLogger(__name__)
+BudgetItem = Literal["INCOMES", "EXPENSES", "FINANCING_DEBTS", "CREDITS"]
 
-BudgetItem = Literal["INCOMES", "EXPENSES"]
+Column = Literal[
+    "rep_period", "fund_typ", "cod_budget", "classification_code", "classification_name", "zat_amt", "plans_amt", "fakt_amt",
+    "functional_code", "functional_name", "economic_code",
+]  # fmt: skip
+"""A column of raw.open_budget_row that the service fills."""
 
-# Where each column of raw.open_budget_row comes from, by item. The service has more columns for expenses (funds by origin).
-_COMMON = {
+_COMMON: Mapping[Column, str] = {
     "rep_period": "REP_PERIOD",
     "fund_typ": "FUND_TYP",
     "cod_budget": "COD_BUDGET",
     "zat_amt": "ZAT_AMT",
-    "plans_amt": "PLANS_AMT",
     "fakt_amt": "FAKT_AMT",
 }
-COLUMNS: Mapping[BudgetItem, Mapping[str, str]] = {
-    "INCOMES": {**_COMMON, "classification_code": "COD_INCO", "classification_name": "NAME_INC"},
-    "EXPENSES": {**_COMMON, "classification_code": "COD_CONS_EK", "classification_name": "COD_CONS_EK_NAME"},
-}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is asked about a budget, and the titles under which the service answers.
+
+    ``optional`` columns are read where the answer has them; any other that is missing blocks the answer.
+    """
+
+    budget_item: BudgetItem
+    classification_type: str
+    """'' where the item has none."""
+    titles: Mapping[Column, str] = field(hash=False)
+    optional: Mapping[Column, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def name(self) -> str:
+        """As settings spell it: INCOMES, EXPENSES:PROGRAM."""
+        return f"{self.budget_item}:{self.classification_type}".rstrip(":")
+
+
+# Expenses by function are not asked for: the service's answer to that question carries plans only. Each row by programme names
+# its function, and staging adds those up.
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        "INCOMES",
+        "",
+        {**_COMMON, "plans_amt": "PLANS_AMT", "classification_code": "COD_INCO", "classification_name": "NAME_INC"},
+    ),
+    Kind(
+        "EXPENSES",
+        "ECONOMIC",
+        {
+            **_COMMON,
+            "plans_amt": "PLANS_AMT",
+            "classification_code": "COD_CONS_EK",
+            "classification_name": "COD_CONS_EK_NAME",
+        },
+    ),
+    Kind(
+        "EXPENSES",
+        "PROGRAM",
+        {
+            **_COMMON,
+            "plans_amt": "PLANS_AMT",
+            "classification_code": "COD_CONS_MB_PK",
+            "classification_name": "COD_CONS_MB_PK_NAME",
+            "functional_code": "COD_CONS_MB_FK",
+            "functional_name": "COD_CONS_MB_FK_NAME",
+        },
+        {"economic_code": "COD_CONS_EK"},
+    ),
+    Kind(
+        "FINANCING_DEBTS",
+        "",
+        {**_COMMON, "classification_code": "COD_FINA", "classification_name": "NAME_FIN"},
+        {"plans_amt": "PLANS_AMT"},
+    ),
+    Kind(
+        "CREDITS",
+        "CREDIT",
+        {**_COMMON, "plans_amt": "PLANS_AMT", "classification_code": "COD_CRED", "classification_name": "NAME_CRED"},
+    ),
+)
+
+# Funds by origin and percentages, which nobody here reads.
 _KNOWN_BESIDE = {
     "FAKT_V2MB_AMT", "FAKTSIK_AMT", "FAKTSIK_V2MB_AMT", "FAKTSPP_AMT", "FAKTSPP_V2MB_AMT", "FAKTSID_AMT",
-    "FAKTSID_V2MB_AMT",
+    "FAKTSID_V2MB_AMT", "DONE_CORR_YEAR_PCT", "COD_CONS_EK_NAME",
 }  # fmt: skip
-_CLASSIFICATION_TYPES: Mapping[BudgetItem, str] = {"INCOMES": "", "EXPENSES": "ECONOMIC"}
 _PERIOD = re.compile(r"(0[1-9]|1[0-2])\.(\d{4})")
 _AMOUNT = re.compile(r"-?\d+([.,]\d+)?(E\d+)?")
-_FUNDS = ("C", "S", "T")
-_AMOUNT_COLUMNS = ("zat_amt", "plans_amt", "fakt_amt")
+_FUNDS = frozenset({"C", "S", "T"})
+_AMOUNT_COLUMNS: tuple[Column, ...] = ("zat_amt", "plans_amt", "fakt_amt")
 _MOST_BAD_ROWS = 50  # more than this in one answer is another format, not a slip
 
 
@@ -49,19 +115,15 @@ class Request:
 
     budget_code: str
     area_code: str
-    budget_item: BudgetItem
+    kind: Kind
     year: int
-
-    @property
-    def classification_type(self) -> str:
-        return _CLASSIFICATION_TYPES[self.budget_item]
 
     @property
     def params(self) -> dict[str, str]:
         """Query parameters, in alphabetical order."""
-        given = {"budgetCode": self.budget_code, "budgetItem": self.budget_item}
-        if self.classification_type:
-            given["classificationType"] = self.classification_type
+        given = {"budgetCode": self.budget_code, "budgetItem": str(self.kind.budget_item)}
+        if self.kind.classification_type:
+            given["classificationType"] = self.kind.classification_type
         return {**given, "period": "MONTH", "year": str(self.year)}
 
     @property
@@ -69,28 +131,69 @@ class Request:
         """The question as one canonical text: the path of its deliveries."""
         return "&".join(f"{key}={value}" for key, value in self.params.items())
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """The question as the columns of raw.open_budget_row and raw.open_budget_month tell it."""
+        return self.budget_code, self.kind.budget_item, self.kind.classification_type, str(self.year)
+
     def __str__(self) -> str:
-        return f"{self.budget_code} {self.budget_item} {self.year}"
+        return f"{self.budget_code} {self.kind.name} {self.year}"
+
+
+ROW_COLUMNS: tuple[Column, ...] = (
+    "rep_period", "fund_typ", "cod_budget", "classification_code", "classification_name", "zat_amt", "plans_amt", "fakt_amt",
+    "functional_code", "functional_name", "economic_code",
+)  # fmt: skip
+_FUND, _FACT = ROW_COLUMNS.index("fund_typ"), ROW_COLUMNS.index("fakt_amt")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of an answer, as found; ``row_no`` is its line in the answer (the header is line 1)."""
+class Month:
+    """The rows of one month of an answer, as found.
 
-    row_no: int
-    values: Mapping[str, str | None]
+    ``rows`` have the columns of ``ROW_COLUMNS`` and ``row_nos`` their lines in the answer (the header is line 1).
+    """
+
+    rep_period: str
+    row_nos: Sequence[int]
+    rows: Sequence[Sequence[str | None]]
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """``rows`` as COPY takes them, without line ends."""
+        return format_rows(self.rows).split("\n")[:-1]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the rows in any order, without their line numbers: what stands before a month does not change it."""
+        return hashlib.sha256("\n".join(sorted(self.lines)).encode()).hexdigest()
+
+    @cached_property
+    def total_amount(self) -> float | None:
+        """Sum of fund T in UAH; None where an amount cannot be read."""
+        try:
+            return round(
+                fsum([float((row[_FACT] or "0").replace(",", ".")) for row in self.rows if row[_FUND] == "T"]), 2
+            )
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows of an answer, and what is wrong with some of them."""
+    """The months of an answer in the order of their first rows, and what is wrong with some rows."""
 
-    rows: tuple[Row, ...]
-    findings: tuple[Finding, ...] = field(default=())
+    months: tuple[Month, ...]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def periods(self) -> frozenset[str]:
-        return frozenset(period for row in self.rows if (period := row.values["rep_period"]))
+        return frozenset(month.rep_period for month in self.months)
+
+
+def is_month(rep_period: str) -> bool:
+    """Whether a period is written as the service writes a month."""
+    return _PERIOD.fullmatch(rep_period) is not None
 
 
 def check_whole(body: bytes) -> None:
@@ -104,10 +207,10 @@ def check_whole(body: bytes) -> None:
 
 
 def parse_answer(body: bytes, request: Request) -> Answer:
-    """Cut ``body`` into rows, by the names in its header.
+    """Cut ``body`` into months of rows, by the names in its header.
 
     A row with another number of fields than the header is left out, a row with a strange period, fund or amount is kept as
-    found; both give a Finding.
+    found; both give a Finding, and so does a column that was not there before.
 
     Raises:
         SourceError: the text is not UTF-8, a column is missing, or more than 50 rows are wrong.
@@ -118,56 +221,99 @@ def parse_answer(body: bytes, request: Request) -> Answer:
         raise SourceError(f"the answer to {request} is not UTF-8 text ({error})") from error
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";")
     header = [title.strip() for title in next(reader, [])]
-    positions = _find_columns(header, request)
-    rows: list[Row] = []
-    findings: list[Finding] = []
-    line_no = reader.line_num + 1
+    places = _find_columns(header, request)
+    numbers: list[int] = []
+    lines: list[list[str]] = []
+    bad: list[Finding] = []
+    width, line_no = len(header), reader.line_num + 1
     for fields in reader:
-        first_line, line_no = line_no, reader.line_num + 1
-        if not fields:
-            continue
-        if len(fields) != len(header):
-            findings.append(_left_out(request, first_line, fields, len(header)))
-        else:
-            row = Row(first_line, {name: fields[position] or None for name, position in positions.items()})
-            rows.append(row)
-            findings.extend(_check_row(request, row))
-        if len(findings) > _MOST_BAD_ROWS:
-            raise SourceError(
-                f"the answer to {request} has more than {_MOST_BAD_ROWS} rows that do not have its agreed form, "
-                f"first: {findings[0].message_en}"
-            )
-    return Answer(tuple(rows), tuple(findings))
+        if len(fields) == width:
+            numbers.append(line_no)
+            lines.append(fields)
+        elif fields:
+            bad.append(_left_out(request, line_no, fields, width))
+        line_no = reader.line_num + 1
+    columns = [
+        [line[place] or None for line in lines] if place is not None else [None] * len(lines) for place in places
+    ]
+    bad += _odd_values(request, numbers, columns)
+    if len(bad) > _MOST_BAD_ROWS:
+        raise SourceError(
+            f"the answer to {request} has more than {_MOST_BAD_ROWS} rows that do not have its agreed form, "
+            f"first: {bad[0].message_en}"
+        )
+    return Answer(_by_month(numbers, columns), (*bad, *_new_columns(request, header)))
 
 
-def _find_columns(header: Sequence[str], request: Request) -> dict[str, int]:
-    wanted = COLUMNS[request.budget_item]
-    missing = sorted(set(wanted.values()) - set(header))
+def _find_columns(header: Sequence[str], request: Request) -> list[int | None]:
+    """Where each of ROW_COLUMNS stands in the answer; None for one that this kind of answer has not."""
+    titles = request.kind.titles
+    missing = sorted(set(titles.values()) - set(header))
     if missing:
         raise SourceError(
             f"the answer to {request} lacks the column(s) {', '.join(missing)}; "
             f"its header is {';'.join(header)[:200] or '(empty)'}: the service has changed, and the reader must follow"
         )
-    new = sorted(set(header) - set(wanted.values()) - _KNOWN_BESIDE)
-    if new:
-        logger.info("open_budget: new column(s) %s in the answer to %s are left unread", ", ".join(new), request)
-    return {name: header.index(title) for name, title in wanted.items()}
+    named = {**request.kind.optional, **titles}
+    return [header.index(named[name]) if named.get(name) in header else None for name in ROW_COLUMNS]
 
 
-def _check_row(request: Request, row: Row) -> list[Finding]:
-    values = row.values
-    found: list[Finding] = []
-    period = _PERIOD.fullmatch(values["rep_period"] or "")
-    if not period or period.group(2) != str(request.year):
-        found.append(_odd_value(request, row, "rep_period", f"MM.{request.year}"))
-    if values["fund_typ"] not in _FUNDS:
-        found.append(_odd_value(request, row, "fund_typ", "C, S, T"))
-    found.extend(
-        _odd_value(request, row, name, "123.45")
-        for name in _AMOUNT_COLUMNS
-        if values[name] is not None and not _AMOUNT.fullmatch(values[name] or "")
-    )
-    return found
+def _by_month(numbers: Sequence[int], columns: Sequence[Sequence[str | None]]) -> tuple[Month, ...]:
+    months: dict[str, tuple[list[int], list[Sequence[str | None]]]] = {}
+    for row_no, row in zip(numbers, zip(*columns, strict=True), strict=True):
+        place = months.get(row[0] or "")
+        if place is None:
+            place = months[row[0] or ""] = ([], [])
+        place[0].append(row_no)
+        place[1].append(row)
+    return tuple(Month(period, row_nos, rows) for period, (row_nos, rows) in months.items())
+
+
+def _odd_values(request: Request, numbers: Sequence[int], columns: Sequence[Sequence[str | None]]) -> list[Finding]:
+    """Findings on values of an unexpected form, in the order of lines."""
+
+    def is_period(value: str | None) -> bool:
+        found = _PERIOD.fullmatch(value or "")
+        return found is not None and found.group(2) == str(request.year)
+
+    def is_amount(value: str | None) -> bool:
+        return value is None or _AMOUNT.fullmatch(value) is not None
+
+    checks: dict[Column, tuple[Callable[[str | None], bool], str]] = {
+        "rep_period": (is_period, f"MM.{request.year}"),
+        "fund_typ": (_FUNDS.__contains__, "C, S, T"),
+        **{name: (is_amount, "123.45") for name in _AMOUNT_COLUMNS},
+    }
+    found: list[tuple[int, Finding]] = []
+    for name, (is_right, expected) in checks.items():
+        values = columns[ROW_COLUMNS.index(name)]
+        wrong = {value for value in set(values) if not is_right(value)}
+        if wrong:
+            found += [
+                (row_no, _odd_value(request, row_no, name, value, expected))
+                for row_no, value in zip(numbers, values, strict=True)
+                if value in wrong
+            ]
+    return [finding for _, finding in sorted(found, key=lambda pair: pair[0])]
+
+
+def _new_columns(request: Request, header: Sequence[str]) -> list[Finding]:
+    known = {*request.kind.titles.values(), *request.kind.optional.values()} | _KNOWN_BESIDE
+    new = sorted(set(header) - known)
+    if not new:
+        return []
+    names = ", ".join(new)
+    return [
+        Finding(
+            rule_id="OPEN_BUDGET_COLUMN_NEW",
+            dataset="open_budget",
+            message_uk=f"Нові стовпці, яких сховище не читає: {names}",
+            message_en=f"new columns, which the warehouse does not read: {names}",
+            time_period=str(request.year),
+            file_name=request.path,
+            value_found=names[:200],
+        )
+    ]
 
 
 def _left_out(request: Request, line_no: int, fields: Sequence[str], expected: int) -> Finding:
@@ -184,18 +330,17 @@ def _left_out(request: Request, line_no: int, fields: Sequence[str], expected: i
     )
 
 
-def _odd_value(request: Request, row: Row, name: str, expected: str) -> Finding:
-    title = COLUMNS[request.budget_item][name]
-    value = row.values[name]
+def _odd_value(request: Request, row_no: int, name: Column, value: str | None, expected: str) -> Finding:
+    title = {**request.kind.optional, **request.kind.titles}[name]
     return Finding(
         rule_id="OPEN_BUDGET_VALUE_INVALID",
         dataset="open_budget",
-        message_uk=f"Рядок {row.row_no}, {title}: «{value or ''}», очікується {expected}; рядок не використано",
-        message_en=f"line {row.row_no}, {title}: '{value or ''}', expected {expected}; the row is not used",
+        message_uk=f"Рядок {row_no}, {title}: «{value or ''}», очікується {expected}; рядок не використано",
+        message_en=f"line {row_no}, {title}: '{value or ''}', expected {expected}; the row is not used",
         time_period=str(request.year),
         file_name=request.path,
         sheet=title,
-        cell=str(row.row_no),
+        cell=str(row_no),
         value_found=value,
         value_expected=expected,
     )

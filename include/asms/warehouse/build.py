@@ -60,17 +60,17 @@ where municipality_code is not null and time_period is not null
 on conflict do nothing
 """  # noqa: S608 - both parts are constants
 
-# By the question asked and not by the rows that came: an answer that has become empty has none, and changes the year all the same.
+# By the question asked and not by the months that came: an answer that has lost one, or says nothing new, has none to show.
 _CHANGED_BY_BUDGETS = """
 insert into ops.changed_key (municipality_code, time_period, reason)
-select distinct budget_code.area_code, open_budget_row.year, 'open_budget'
+select distinct budget_code.area_code, open_budget_month.year, 'open_budget'
 from ops.build_load
 inner join ops.load as arrived on build_load.load_id = arrived.load_id
 inner join raw.delivery as arrival on arrived.delivery_id = arrival.delivery_id
 inner join raw.delivery as asked on arrival.channel = asked.channel and arrival.path = asked.path
 inner join ops.load as answer on asked.delivery_id = answer.delivery_id
-inner join raw.open_budget_row on answer.load_id = open_budget_row.load_id
-inner join staging.budget_code on open_budget_row.budget_code = budget_code.budget_code
+inner join raw.open_budget_month on answer.load_id = open_budget_month.load_id
+inner join staging.budget_code on open_budget_month.budget_code = budget_code.budget_code
 where build_load.build_id = %s and arrived.source = 'open_budget'
 on conflict do nothing
 """

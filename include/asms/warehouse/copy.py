@@ -67,8 +67,18 @@ def format_rows(rows: Sequence[Sequence[object]]) -> str:
         and "\0" not in block
     )
     if not is_clean:
-        block = "\n".join(["\t".join([_escape(value) for value in row]) for row in rows])
+        block = "\n".join([_clean_line(line, row) for line, row in zip(lines, rows, strict=True)])
     return block + "\n"
+
+
+def _clean_line(line: str, row: Sequence[object]) -> str:
+    """``line`` if nothing in it has to be escaped, else ``row`` spelled anew."""
+    is_clean = (
+        line.count("\t") == len(row) - 1
+        and line.count("\\") == row.count(None)
+        and not ("\n" in line or "\r" in line or "\0" in line)
+    )
+    return line if is_clean else "\t".join([_escape(value) for value in row])
 
 
 def prefix_lines(block: str, value: str) -> str:

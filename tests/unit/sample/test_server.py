@@ -17,8 +17,8 @@ OLD_BOTH, NEW_BOTH = "02547000000", "0254700000"  # Ahronomichne answers under b
 
 def _rows(server: LocalServer, code: str, year: int, item: str = "INCOMES") -> list[dict[str, str]]:
     query = {"budgetCode": code, "budgetItem": item, "period": "MONTH", "year": str(year)}
-    if item == "EXPENSES":
-        query["classificationType"] = "ECONOMIC"
+    if ":" in item:
+        query["budgetItem"], query["classificationType"] = item.split(":")
     response = httpx.get(server.base_url + BUDGET_PATH, params=query, trust_env=False)
     assert response.status_code == 200
     return list(csv.DictReader(io.StringIO(response.content.decode(), newline=""), delimiter=";"))
@@ -35,7 +35,7 @@ def test_codes_change_in_2023_and_some_answer_under_both() -> None:
         assert [row | {"COD_BUDGET": ""} for row in both[0]] == [row | {"COD_BUDGET": ""} for row in both[1]]
 
 
-@pytest.mark.parametrize(("item", "code"), [("INCOMES", "COD_INCO"), ("EXPENSES", "COD_CONS_EK")])
+@pytest.mark.parametrize(("item", "code"), [("INCOMES", "COD_INCO"), ("EXPENSES:ECONOMIC", "COD_CONS_EK")])
 def test_amounts_grow_from_january(item: str, code: str) -> None:
     with serve() as server:
         rows = _rows(server, NEW, 2023, item)
@@ -44,6 +44,25 @@ def test_amounts_grow_from_january(item: str, code: str) -> None:
         assert amounts == sorted(amounts)
         assert len(amounts) == (8 if name == "21081100" else 12)
     assert {row["REP_PERIOD"] for row in rows} == {f"{month:02d}.2023" for month in range(1, 13)}
+
+
+def test_programmes_share_out_what_the_economy_spends() -> None:
+    with serve() as server:
+        detailed = _rows(server, NEW_BOTH, 2023, "EXPENSES:PROGRAM")
+        economy = _rows(server, NEW_BOTH, 2023, "EXPENSES:ECONOMIC")
+        assert _rows(server, NEW, 2023, "EXPENSES:PROGRAM") == []  # not every hromada answers in detail
+        assert _rows(server, NEW_BOTH, 2023, "CREDITS:CREDIT")
+        assert float(_rows(server, NEW_BOTH, 2023, "FINANCING_DEBTS")[-1]["FAKT_AMT"]) < 0
+
+    def total(rows: list[dict[str, str]], month: str, fund: str) -> float:
+        return round(
+            sum(float(row["FAKT_AMT"]) for row in rows if (row["REP_PERIOD"], row["FUND_TYP"]) == (month, fund)), 2
+        )
+
+    wholes = [row for row in detailed if row["COD_CONS_EK"] == "0"]
+    assert len(wholes) < len(detailed)
+    for fund in "CST":
+        assert total(wholes, "12.2023", fund) == total(economy, "12.2023", fund) > 0
 
 
 def test_an_unknown_budget_has_a_header_and_no_rows() -> None:

@@ -1,0 +1,128 @@
+"""Budgets from HTTP to staged, against downloading the same answers and copying the same rows: real data, CPU and not wall.
+
+The CPU is that of this process and of the PostgreSQL server; the local server of answers runs in a process of its own.
+"""
+
+import csv
+import io
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from asms.intake.landing import LandingStore
+from asms.settings import Settings
+from asms.sources.budget_code import BudgetCode, read_budget_codes
+from asms.sources.open_budget import PATH, choose_kinds, fetch, plan_requests
+from asms.warehouse import dbt
+from asms.warehouse.build import start_build
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.copy import copy_rows
+
+ITEMS = ("INCOMES", "EXPENSES:ECONOMIC")
+YEARS = "2021-2026"
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture
+def server(real_data: Path) -> Iterator[str]:
+    """Base URL of the recorded answers."""
+    command = [sys.executable, "-m", "asms.sample.server", "--replay", str(real_data / "budgets")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+def recorded_codes(real_data: Path) -> list[BudgetCode]:
+    """The codes that the recordings have: a budget without a report costs a request and no rows."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(real_data / "budgets" / "openbudget" / "incomes.parquet", columns=["COD_BUDGET"])
+    known = set(table["COD_BUDGET"].unique().to_pylist())
+    return [code for code in read_budget_codes() if code.budget_code in known]
+
+
+def server_cpu(pg_home: Path) -> float:
+    """CPU seconds that PostgreSQL has used, its ended sessions included."""
+    postmaster = int(next(pg_home.rglob("postmaster.pid")).read_text().split()[0])
+    total = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = file.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(file.parent.name) == postmaster:
+            total += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == postmaster:
+            total += sum(map(int, fields[11:13]))
+    return total / _TICKS
+
+
+@contextmanager
+def measured(pg_home: Path, told: dict[str, float], name: str) -> Iterator[None]:
+    begin = time.process_time() + server_cpu(pg_home)
+    yield
+    told[name] = time.process_time() + server_cpu(pg_home) - begin
+
+
+def test_budgets_from_http_to_staged(
+    warehouse: Warehouse, settings: Settings, pg_home: Path, real_data: Path, server: str
+) -> None:
+    given = settings.model_copy(update={"urls": {"open_budget": server}, "open_budget_items": ITEMS})
+    codes = recorded_codes(real_data)
+    requests = plan_requests(codes, range(2021, 2027), choose_kinds(ITEMS))
+    cpu: dict[str, float] = {}
+
+    with httpx.Client(trust_env=False) as client:
+        bodies = [
+            client.get(server + PATH, params=request.params).content for request in requests
+        ]  # the server warms up
+        with measured(pg_home, cpu, "download"):
+            bodies = [client.get(server + PATH, params=request.params).content for request in requests]
+    rows = [
+        (f"load-{number}", *request.key, row_no, *line[:8], None, None, None)
+        for number, (request, body) in enumerate(zip(requests, bodies, strict=True))
+        for row_no, line in enumerate(csv.reader(io.StringIO(body.decode()), delimiter=";"))
+        if row_no
+    ]
+    assert len(rows) == 182_750
+    with measured(pg_home, cpu, "copy"), warehouse.connect("admin") as connection:
+        connection.execute("create temporary table target (like raw.open_budget_row including indexes)")
+        columns = [row[0] for row in connection.execute(
+            "select attname from pg_attribute where attrelid = 'raw.open_budget_row'::regclass and attnum > 0 order by attnum"
+        )]  # fmt: skip
+        order = ["load_id", "budget_code", "budget_item", "classification_type", "year", "row_no", *columns[6:]]
+        copy_rows(connection, "pg_temp.target", order, rows)
+
+    store = LandingStore(settings.landing).put
+    with measured(pg_home, cpu, "fetch"):
+        assert fetch(warehouse, given, store, period=YEARS, codes=codes).row_count == len(rows)
+    with measured(pg_home, cpu, "again"):
+        assert fetch(warehouse, given, store, period=YEARS, codes=codes).new_loads == 0
+
+    build = start_build(warehouse)
+    target = settings.home / "dbt"
+    views = ["budget_code", "stg_ops__load", "stg_ops__changed_key", "stg_open_budget__month"]
+    dbt.invoke(
+        ["build", "--exclude-resource-type", "test", "--select", *views], warehouse=warehouse, target_path=target
+    )
+    begin = server_cpu(pg_home)  # dbt itself costs the same whatever it builds
+    dbt.invoke(["run", "--select", "stg_open_budget__row"], warehouse=warehouse, target_path=target)
+    cpu["stage"] = server_cpu(pg_home) - begin
+    assert build.is_full
+    with warehouse.connect("gate") as connection:
+        staged = connection.execute("select count(*) from staging.stg_open_budget__row").fetchone()
+    assert staged == (len(rows),)
+
+    floor = cpu["download"] + cpu["copy"]
+    ratio = (cpu["fetch"] + cpu["stage"]) / floor
+    parts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in cpu.items())
+    print(f"\n{len(rows):,} rows of budgets from HTTP to staged: {ratio:.2f} x download and COPY ({parts})")
+    assert ratio < 6

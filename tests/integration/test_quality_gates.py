@@ -259,7 +259,12 @@ def test_cells_of_a_return_that_came_again_are_counted(layers: Warehouse) -> Non
         """,
     )
     assert failed(layers, "raw")[0].passed and failed(layers, "staging")[0].passed, "not of this build"
-    run(layers, "admin", "insert into ops.build_load (build_id, load_id) values (1, 'l3')")
+    run(
+        layers,
+        "admin",
+        "insert into ops.build_load (build_id, load_id) values (1, 'l3'); "
+        "insert into ops.changed_key (municipality_code, time_period, reason) values ('H1', '2024', 'submissions')",
+    )
     assert failed(layers, "raw")[1] == {"GX_RAW_SUBMISSION_CELLS_COUNTED"}
     assert failed(layers, "staging")[1] == {"GX_STG_CELLS_RECONCILED"}
 

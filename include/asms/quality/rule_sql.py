@@ -243,7 +243,10 @@ NAMED_RULES = [*_CELL_RULES]
 
 # Of many cells few fail, and the verdicts of all are few combinations: each is looked for once for all rules.
 _FAILED_CELLS = f"""
-create temporary table failed as select * from judged where 'fail' in ({", ".join(verdict for verdict, _ in _CELL_RULES.values())})
+create temporary table failed as
+select *
+from judged
+where 'fail' in ({", ".join(verdict for verdict, _ in _CELL_RULES.values())})
 """  # noqa: S608 - names of columns
 
 _COUNT_VERDICTS = f"""
@@ -417,7 +420,8 @@ def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) 
     earlier = "true" if is_full else _NEXT_REDONE
     yield _JUDGE_CELLS.format(cell=redone("cell", is_full=is_full), earlier=earlier)
     yield _FAILED_CELLS
-    yield _COUNT_VERDICTS
+    if is_counted:
+        yield _COUNT_VERDICTS
     for rule_id, (verdict, expected) in _CELL_RULES.items():
         found = AS_TEXT.format("obs_value")
         yield _FIND_CELLS.format(rule_id=rule_id, verdict=verdict, found=found, expected=expected)

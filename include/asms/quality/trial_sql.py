@@ -81,15 +81,15 @@ left join lateral (
 group by keys.municipality_code, keys.time_period
 """
 
+_TABLES = ("judged", "failed", "domain_answer", "asked")
+
 _IN_TRIALS = {
     "staging.stg_submissions__latest_cell as cell": "trial_cell as cell",
     "staging.stg_submissions__latest_cell as in_force": "trial_cell as in_force",
     "staging.stg_submissions__input as stored": "trial_input as stored",
-    **{
-        f"temporary table {name} as": f"temporary table trial_{name} as"
-        for name in ("judged", "domain_answer", "asked")
-    },
-    **{f"from {name}\n": f"from trial_{name} as {name}\n" for name in ("judged", "domain_answer", "asked")},
+    "from failed as judged\n": "from trial_failed as judged\n",
+    **{f"temporary table {name} as": f"temporary table trial_{name} as" for name in _TABLES},
+    **{f"from {name}\n": f"from trial_{name} as {name}\n" for name in _TABLES},
 }
 """What stands for what in the statements that ask."""
 

@@ -23,7 +23,7 @@ from asms.intake.form_reading import read_last_year, read_return
 from asms.intake.problem import ProblemError
 from asms.intake.table_reading import MappedCell
 from asms.paths import DBT_DIR
-from asms.quality.rule_sql import MARK, CompiledCheck, finding_statements, put_checks
+from asms.quality.rule_sql import CompiledCheck, finding_statements, run_statements
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -76,6 +76,7 @@ create table quality.rule (rule_id text, valid_from integer, valid_to integer);
 
 _MODELS = ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input")
 _ONLY = "offline"
+_WIDE = 100_000  # characters of a statement that holds hundreds of expressions
 
 
 @dataclass(frozen=True)
@@ -198,10 +199,14 @@ def check_returns(
             connection.execute(f"create table staging.{model} as {_in_duckdb(render_model(model))}")
         checks = [CompiledCheck(r.check_sql, r.found_sql, r.expected_sql, r.slots) for r in compiled.rules]
         _insert(connection, "ops.changed_key", [(each.municipality_code, each.time_period) for each in asked or ()])
-        for statement in finding_statements(has_checks=bool(checks), is_full=asked is None, is_alone=True):
+
+        def execute(statement: str) -> "DuckDBPyConnection":
             # nine hundred expressions over a row or two take a minute to optimise and no time to compute
-            connection.execute(f"pragma {'disable' if MARK in statement else 'enable'}_optimizer")
-            connection.execute(put_checks(_in_duckdb(statement), checks))
+            connection.execute(f"pragma {'disable' if len(statement) > _WIDE else 'enable'}_optimizer")
+            return connection.execute(statement)
+
+        statements = finding_statements(has_checks=bool(checks), is_full=asked is None, is_alone=True)
+        run_statements(map(_in_duckdb, statements), checks, execute)
         checked = _collect(connection, catalogue)
     return Checked(checked.breaches, {**checked.verdicts, **_undecided(catalogue, sent if asked is None else asked)})
 

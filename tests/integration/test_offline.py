@@ -13,7 +13,7 @@ from asms.intake.book import CellValue, ValueType
 from asms.intake.form_reading import MappedCell
 from asms.intake.template import MISSING_REASONS, TemplateAnswer, write_template
 from asms.offline import Breach, SentReturn, check_returns, read_sent, read_shown, render_model
-from asms.quality.rule_sql import CompiledCheck, finding_statements, put_checks
+from asms.quality.rule_sql import CompiledCheck, finding_statements, run_statements
 from asms.returns import list_questions
 from asms.warehouse.connection import Warehouse
 
@@ -94,8 +94,8 @@ def _ask_warehouse(
             "insert into ops.changed_key values (%s, %s, 'test')",
             [(each.municipality_code, each.time_period) for each in asked or ()],
         )
-        for statement in finding_statements(has_checks=True, is_full=asked is None, is_alone=True):
-            connection.execute(put_checks(statement, checks).encode())
+        statements = finding_statements(has_checks=True, is_full=asked is None, is_alone=True)
+        run_statements(statements, checks, lambda statement: connection.execute(statement.encode()))
         found = connection.execute(
             "select rule_id, municipality_code, time_period, sheet, cell, indicator_code, sex, value_found, value_expected"
             " from found_now"

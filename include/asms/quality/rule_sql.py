@@ -4,11 +4,15 @@
 these statements, and so does ``asms check`` on one workbook (DuckDB, by way of sqlglot), so they keep to what both can do.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-MARK = "__verdicts__"
-"""Stands in the one statement that ``put_checks`` fills in."""
+
+class Answer(Protocol):
+    """What an engine gives back for a statement."""
+
+    def fetchall(self) -> Sequence[tuple[Any, ...]]: ...
 
 
 @dataclass(frozen=True)
@@ -302,30 +306,52 @@ select 'DOMAIN_NO_ANSWER', case when answered_count = 0 then 'fail' else 'pass' 
 # All checks of a body and year in one row; verdicts by number (see _COUNT_CHECKS), since numbers are found fast in an array. The
 # arrays are copied, so that they are unpacked once and not for every reference; the texts are made only where a check fails.
 _ASK_CHECKS = """
+create temporary table answered as
+select
+    input.municipality_code,
+    input.time_period,
+    input.v,
+    __verdicts__ as verdicts
+from (
+    select
+        stored.municipality_code,
+        stored.time_period,
+        array_cat(stored.v, stored.v[1:0]) as v,
+        array_cat(stored.m, stored.m[1:0]) as m
+    from staging.stg_submissions__input as stored
+    where {stored}
+    offset 0
+) as input
+"""
+
+# The one query among the statements: of nine hundred checks few fail, and only of these it is put together what was found.
+_LIST_BROKEN = """
+select distinct numbers.rule_no
+from (
+    select array_cat(verdicts, verdicts[1:0]) as verdicts
+    from answered
+    offset 0
+) as said
+cross join catalogue.compiled_rule as numbers
+where said.verdicts[numbers.rule_no] = 2
+"""
+
+_TELL_BROKEN = """
 create temporary table asked as
 select
-    answered.municipality_code,
-    answered.time_period,
-    answered.verdicts,
+    said.municipality_code,
+    said.time_period,
+    said.verdicts,
     __told__ as told
 from (
     select
-        input.municipality_code,
-        input.time_period,
-        input.v,
-        __verdicts__ as verdicts
-    from (
-        select
-            stored.municipality_code,
-            stored.time_period,
-            array_cat(stored.v, stored.v[1:0]) as v,
-            array_cat(stored.m, stored.m[1:0]) as m
-        from staging.stg_submissions__input as stored
-        where {stored}
-        offset 0
-    ) as input
+        municipality_code,
+        time_period,
+        array_cat(v, v[1:0]) as v,
+        array_cat(verdicts, verdicts[1:0]) as verdicts
+    from answered
     offset 0
-) as answered
+) as said
 """
 
 _IN_FORCE = """
@@ -401,7 +427,7 @@ group by rule_id, verdict_no
 
 
 def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = False) -> Iterator[str]:
-    """The statements in their order; one has marks for ``put_checks``.
+    """The statements in their order; some have marks for ``run_statements``.
 
     ``is_full`` asks about every body and year, not only those of ``ops.changed_key``. ``is_alone``: one return is all there is,
     so nothing can contradict it.
@@ -433,6 +459,8 @@ def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) 
         yield _COUNT_DOMAINS
     if has_checks:
         yield _scoped(_ASK_CHECKS, "stored", is_full=is_full)
+        yield _LIST_BROKEN
+        yield _TELL_BROKEN
         yield _FIND_BROKEN
         if is_counted:
             yield _COUNT_CHECKS
@@ -443,14 +471,26 @@ def redone(alias: str, *, is_full: bool) -> str:
     return "true" if is_full else _REDONE.format(alias=alias)
 
 
-def put_checks(statement: str, checks: Sequence[CompiledCheck]) -> str:
-    """Put the compiled checks where ``statement`` has their marks. Their SQL is the catalogue's own, made from a grammar."""
+def run_statements(
+    statements: Iterable[str], checks: Sequence[CompiledCheck], execute: Callable[[str], Answer]
+) -> None:
+    """Execute ``statements`` in their order, with the compiled ``checks`` where they have marks.
+
+    The SQL of the checks is the catalogue's own, made from a grammar.
+    """
     verdicts = ",\n".join(_verdict(check) for check in checks)
-    told = ",\n".join(
-        f"case when verdicts[{number}] = 2 then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
-        for number, check in enumerate(checks, 1)
-    )
-    return statement.replace(MARK, f"array[{verdicts}]").replace("__told__", f"array[{told}]")
+    told = ""
+    for statement in statements:
+        answer = execute(statement.replace("__verdicts__", f"array[{verdicts}]").replace("__told__", f"array[{told}]"))
+        if statement.lstrip()[:6].lower() == "select":
+            broken = {row[0] for row in answer.fetchall()}
+            told = ",\n".join(_told(check, number, broken) for number, check in enumerate(checks, 1))
+
+
+def _told(check: CompiledCheck, number: int, broken: Collection[int]) -> str:
+    if number not in broken:
+        return "cast(null as varchar)"
+    return f"case when verdicts[{number}] = 2 then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
 
 
 def _verdict(check: CompiledCheck) -> str:

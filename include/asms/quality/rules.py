@@ -13,7 +13,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from asms.quality.rule_sql import NAMED_RULES, CompiledCheck, finding_statements, put_checks, redone
+from asms.quality.rule_sql import NAMED_RULES, CompiledCheck, finding_statements, redone, run_statements
 from asms.quality.trial_sql import trial_statements
 from asms.warehouse.connection import Warehouse
 
@@ -181,11 +181,13 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         connection.execute("set work_mem = '192MB'")
         checks = [CompiledCheck(*row) for row in connection.execute(_CHECKS)]
         has_checks = bool(checks)
-        for statement in finding_statements(has_checks=has_checks, is_full=is_full):
-            connection.execute(put_checks(statement, checks).encode())
+
+        def execute(statement: str) -> psycopg.Cursor:
+            return connection.execute(statement.encode())
+
+        run_statements(finding_statements(has_checks=has_checks, is_full=is_full), checks, execute)
         if connection.execute(_ANY_TRIAL).fetchone():
-            for statement in trial_statements(has_checks=has_checks, is_full=is_full):
-                connection.execute(put_checks(statement, checks).encode())
+            run_statements(trial_statements(has_checks=has_checks, is_full=is_full), checks, execute)
         _check_rules_known(connection)
         asked = redone("finding", is_full=is_full)
         opened, closed = open_findings(

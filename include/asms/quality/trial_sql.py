@@ -81,7 +81,7 @@ left join lateral (
 group by keys.municipality_code, keys.time_period
 """
 
-_TABLES = ("judged", "failed", "domain_answer", "asked")
+_TABLES = ("judged", "failed", "domain_answer", "answered", "asked")
 
 _IN_TRIALS = {
     "staging.stg_submissions__latest_cell as cell": "trial_cell as cell",
@@ -95,7 +95,7 @@ _IN_TRIALS = {
 
 
 def trial_statements(*, has_checks: bool, is_full: bool) -> Iterator[str]:
-    """The statements in their order, after those of ``rule_sql``; one has marks for ``put_checks``."""
+    """The statements in their order, after those of ``rule_sql``; some have marks for ``run_statements``."""
     yield _CELLS.format(redone=redone("typed", is_full=is_full))
     yield _INPUTS.format()
     # what is in these tables is asked about already

@@ -119,14 +119,18 @@
 -#}
 {% macro get_where_subquery(relation) -%}
     {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}
+    {%- set conditions = [config.get('where')] if config.get('where') else [] -%}
     {%- if tested and tested.config.incremental_strategy == 'changed_keys' and has_changed_keys() -%}
         {%- set meta = tested.config.meta or {} -%}
         {%- set code_column = meta.get('code_column', 'municipality_code') -%}
         {%- set asked = (code_column ~ ', ') if code_column in tested.columns and meta.get('redo_by') != 'year' else '' -%}
-        {%- do return(
-            '(select * from ' ~ relation ~ ' where (' ~ asked ~ 'left(time_period, 4)) in (select '
-            ~ ('municipality_code, ' if asked else '') ~ 'time_period from staging.stg_ops__changed_key)) as asked'
+        {%- do conditions.append(
+            '(' ~ asked ~ 'left(time_period, 4)) in (select ' ~ ('municipality_code, ' if asked else '')
+            ~ 'time_period from staging.stg_ops__changed_key)'
         ) -%}
+    {%- endif -%}
+    {%- if conditions -%}
+        {%- do return('(select * from ' ~ relation ~ ' where (' ~ conditions | join(') and (') ~ ')) as asked') -%}
     {%- endif -%}
     {%- do return(relation) -%}
 {%- endmacro %}

@@ -103,20 +103,22 @@ class House:
                 ],
             )
 
-    def build(self, *, force: bool = False) -> tuple[int, bool]:
+    def build(self, *, force: bool = False, is_tested: bool = False) -> tuple[int, bool]:
+        """Build all layers as a night does. The models' own tests cost half of it, and are asked where ``is_tested``."""
         build = start_build(self.warehouse, force=force)
-        self.layers(build.build_id, is_full=build.is_full)
+        for layer in LAYERS:
+            if is_tested:
+                result = dbt.build_layer(self.warehouse, layer, build.build_id, build.is_full, target_path=self.target)
+                assert result.failed_nodes == ()
+            else:
+                selection = dbt.SELECTION[layer]
+                self.rebuild_models("--select", *selection, *(["--full-refresh"] if build.is_full else []))
+            if layer == "staging":
+                apply_rules(self.warehouse, build.build_id, build.is_full)
         return build.build_id, build.is_full
 
-    def layers(self, build_id: int, *, is_full: bool) -> None:
-        for layer in LAYERS:
-            result = dbt.build_layer(self.warehouse, layer, build_id, is_full, target_path=self.target)
-            assert result.failed_nodes == ()
-            if layer == "staging":
-                apply_rules(self.warehouse, build_id, is_full)
-
     def rebuild_models(self, *options: str) -> None:
-        """All models again, on the findings that stand, without their tests."""
+        """Models again, all unless ``options`` select, on the findings that stand, without their tests."""
         command = ["build", "--exclude-resource-type", "test", "unit_test", *options]
         results = dbt.invoke(command, warehouse=self.warehouse, target_path=self.target)
         assert {str(result.status) for result in results} <= {"success", "no-op"}
@@ -193,7 +195,7 @@ def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactor
         house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "400", ("REV.001", "T"): "–"})
         house.send(LUTSK, "2024", {("TER.001", "T"): "10", ("POP.001", "T"): "410"})
         house.answer("02536000000", 2022, [(1, "11010000", "10.10"), (2, "11010000", "30.30"), (2, "18010000", "5")])
-        build_id, is_full = house.build()
+        build_id, is_full = house.build(is_tested=True)
         assert is_full
         publish(warehouse, build_id, house.target / "manifest.json")
         yield house
@@ -325,7 +327,7 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     own_house.send(KYIV, "2023", {("TER.001", "T"): "800", ("POP.001", "T"): "5000"}, path="a.xlsx")
     own_house.send(KYIV, "2023", {("TER.001", "T"): "801", ("POP.001", "T"): "5000"}, path="b.xlsx")
     own_house.answer("02536000000", 2022, [(1, "11010000", "10.10")])
-    _, is_full = own_house.build()
+    _, is_full = own_house.build(is_tested=True)
     assert not is_full
     assert own_house.value(LUTSK, "TER.001", "2023") == (8.0, "A")
     assert own_house.value(LUTSK, "POP.001", "2023") == (None, "M_NR"), (

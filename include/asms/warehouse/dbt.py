@@ -23,11 +23,12 @@ logger = logging.getLogger(__name__)
 
 Layer = Literal["staging", "indicators", "marts"]
 
-_SELECTION: dict[Layer, tuple[str, ...]] = {
+SELECTION: dict[Layer, tuple[str, ...]] = {
     "staging": ("path:seeds", "path:models/staging"),
     "indicators": ("path:models/indicators",),
     "marts": ("path:models/marts",),
 }
+"""What of the project belongs to a layer, as arguments of ``--select``."""
 _SCHEMA: dict[Layer, str] = {"staging": "staging", "indicators": "indicators", "marts": "build"}
 _SEVERITY = {"fail": "critical", "warn": "warning"}
 _PROFILE_KEYS = ("host", "port", "dbname", "user", "password")
@@ -65,7 +66,7 @@ def build_layer(warehouse: Warehouse, layer: Layer, build_id: int, is_full: bool
         DbtError: a model or seed could not be built, or a test could not be run.
     """
     started = time.monotonic()
-    selection = ["--select", *_SELECTION[layer], "--indirect-selection", "buildable"]
+    selection = ["--select", *SELECTION[layer], "--indirect-selection", "buildable"]
     results = invoke(
         ["build", *selection, "--exclude-resource-type", "test", "unit_test", *(["--full-refresh"] if is_full else [])],
         warehouse=warehouse,

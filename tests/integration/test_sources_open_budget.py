@@ -120,6 +120,10 @@ def test_a_restated_month_is_stored_beside_what_it_was(fetch: Fetcher) -> None:
     store_catalogue(fetch.warehouse, load_catalogue())  # findings name its rules
     fetch(codes=one)
     before = fetch.state()
+    ((in_march,),) = fetch.query(
+        "select row_count from raw.open_budget_month where rep_period = '03.2023' and budget_item = 'INCOMES'"
+    )
+    assert in_march > 10
 
     def restate(month: bytes, code: bytes, tenth: bool) -> Fault:
         def bend(reply: Reply) -> Reply:
@@ -139,8 +143,8 @@ def test_a_restated_month_is_stored_beside_what_it_was(fetch: Fetcher) -> None:
         "select rep_period, open_budget_month.row_count from raw.open_budget_month inner join ops.load using (load_id) "
         "order by loaded_at desc limit 1"
     )
-    assert stored == [("03.2023", 19)]
-    assert fetch.state() == (before[0] + 1, before[1] + 1, before[2] + 19)  # type: ignore[operator]
+    assert stored == [("03.2023", in_march)]
+    assert fetch.state() == (before[0] + 1, before[1] + 1, before[2] + in_march)  # type: ignore[operator]
     told = fetch.query("select time_period, severity, municipality_code from quality.finding")
     assert told == [("2023-03", "info", VINNYTSIA)]
     assert fetch(restate(b"03.2023", b";41033900;", tenth=False), codes=one).new_loads == 1
@@ -226,7 +230,7 @@ def test_rows_equal_the_recorded_ones(fetch: Fetcher, real_data: Path) -> None:
     import pyarrow.parquet as pq
 
     with serve(real_data) as server:
-        assert set(server.urls) == {"open_budget", "population"}
+        assert {"open_budget", "population"} <= set(server.urls)
         assert server.years == (2021, 2022, 2023, 2024, 2025, 2026)
         settings = fetch.settings.model_copy(update={"urls": server.urls})
         result = fetch_open_budget(fetch.warehouse, settings, fetch.store.put, period="2022")

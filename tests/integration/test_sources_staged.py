@@ -14,7 +14,7 @@ from psycopg import sql
 from asms.catalogue import load_catalogue, store_catalogue
 from asms.intake.landing import LandingStore
 from asms.quality.expectations import run_suites
-from asms.quality.suites import load_suites
+from asms.quality.suites import AskedBuild, load_suites
 from asms.sample.server import serve
 from asms.settings import DEFAULT_SOURCES, OPEN_SOURCES, load_settings
 from asms.sources.katottg import fetch as fetch_katottg
@@ -48,7 +48,11 @@ class House:
         found: set[str] = set()
         for gate in ("raw", "staging"):  # they are run gate by gate: each reads one schema
             of_gate = [suite for suite in suites if suite.gate == gate]
-            found |= {one.rule_id for one in run_suites(self.warehouse, of_gate, self.build_id) if not one.success}
+            found |= {
+                one.rule_id
+                for one in run_suites(self.warehouse, of_gate, AskedBuild(self.build_id, is_full=True))
+                if not one.success
+            }
         return found
 
 

@@ -35,12 +35,12 @@ def template_warehouse(pg_home: Path) -> Warehouse:
 
 
 @contextmanager
-def copied(template: Warehouse, name: str | None = None) -> Iterator[Warehouse]:
+def copied(template: Warehouse, name: str | None = None, *, is_sample: bool = True) -> Iterator[Warehouse]:
     """A copy of ``template``'s database, dropped at the end.
 
     What dbt parsed is good for the database of one name: tests that run dbt name theirs, and parse once for all.
     """
-    copy = replace(template, database=name or f"test_{uuid.uuid4().hex[:12]}", is_sample=True)
+    copy = replace(template, database=name or f"test_{uuid.uuid4().hex[:12]}", is_sample=is_sample)
     drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(copy.database))
     server = replace(template, database="postgres")
     with server.connect("admin", autocommit=True) as connection:
@@ -51,9 +51,11 @@ def copied(template: Warehouse, name: str | None = None) -> Iterator[Warehouse]:
             )
         )
         grant_database(connection, copy.database)
-    yield copy
-    with server.connect("admin", autocommit=True) as connection:
-        connection.execute(drop)
+    try:
+        yield copy
+    finally:
+        with server.connect("admin", autocommit=True) as connection:
+            connection.execute(drop)
 
 
 @pytest.fixture

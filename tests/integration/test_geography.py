@@ -7,7 +7,7 @@ tried: in a transaction that is rolled back.
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from psycopg import sql
 
 from asms.catalogue import load_catalogue, store_catalogue
 from asms.geography import Gazetteer, resolve_municipality
@@ -29,7 +28,7 @@ from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
-from asms.warehouse.migrate import grant_database
+from tests.conftest import copied
 
 MARTS = ("dim_area", "dim_area_code", "dim_municipality_history", "fct_boundary_event", "mart_boundary_crosswalk")
 # in the order in which a changed event passes through them; staging is views
@@ -76,21 +75,6 @@ class Atlas:
         return file.read_text(encoding="utf-8")
 
 
-def _clone(template: Warehouse, name: str) -> Warehouse:
-    ours = replace(template, database=name, is_sample=False)
-    with replace(template, database="postgres").connect("admin", autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template.database))
-        )
-        grant_database(connection, name)
-    return ours
-
-
-def _drop(warehouse: Warehouse) -> None:
-    with replace(warehouse, database="postgres").connect("admin", autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(warehouse.database)))
-
-
 def _put(_content: bytes) -> str:
     return "0" * 64
 
@@ -131,13 +115,12 @@ def _add_edition(warehouse: Warehouse, edition: str, changes: str = "", values: 
 def atlas(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     """The package's edition alone, built once."""
     folder = tmp_path_factory.mktemp("atlas")
-    ours = _clone(template_warehouse, "geography")
-    store_catalogue(ours, load_catalogue())
-    fetch_katottg(ours, load_settings({"ASMS_HOME": str(folder)}), _put)
-    made = Atlas(ours, folder / "dbt")
-    made.build()
-    yield made
-    _drop(ours)
+    with copied(template_warehouse, "geography", is_sample=False) as ours:
+        store_catalogue(ours, load_catalogue())
+        fetch_katottg(ours, load_settings({"ASMS_HOME": str(folder)}), _put)
+        made = Atlas(ours, folder / "dbt")
+        made.build()
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +167,7 @@ def test_what_editions_differ_in_is_history_whichever_comes_first(atlas: Atlas, 
         f"from unit where level4_code = '{village}';"
         "update unit set level4_code = 'UA05020030020099998' where level4_code = 'UA05020030040041811'"
     )
-    ours = _clone(atlas.warehouse, "geography_editions")
-    try:
+    with copied(atlas.warehouse, "geography_editions", is_sample=False) as ours:
         made = Atlas(ours, tmp_path / "dbt")
         _add_edition(ours, OLD, changes)
         made.build()
@@ -226,8 +208,6 @@ def test_what_editions_differ_in_is_history_whichever_comes_first(atlas: Atlas, 
         _add_edition(ours, NEW)
         made.build()
         assert made.hashes() == before
-    finally:
-        _drop(ours)
 
 
 # --- reforms --------------------------------------------------------------------------------------------------------
@@ -442,17 +422,16 @@ def country(
 ) -> Iterator[Atlas]:
     """Both real editions, the table of older codes and the history of councils."""
     folder = tmp_path_factory.mktemp("country")
-    ours = _clone(template_warehouse, "geography_real")
-    store_catalogue(ours, load_catalogue())
-    given_settings = load_settings({"ASMS_HOME": str(folder), "ASMS_KATOTTG_URL": str(real_data)})
-    result = fetch_katottg(ours, given_settings, _put)
-    assert (result.new_loads, result.failed) == (5, 0)
-    again = fetch_katottg(ours, given_settings, _put)
-    assert (again.new_loads, again.unchanged_loads) == (0, 5)
-    made = Atlas(ours, folder / "dbt")
-    made.build()
-    yield made
-    _drop(ours)
+    with copied(template_warehouse, "geography_real", is_sample=False) as ours:
+        store_catalogue(ours, load_catalogue())
+        given_settings = load_settings({"ASMS_HOME": str(folder), "ASMS_KATOTTG_URL": str(real_data)})
+        result = fetch_katottg(ours, given_settings, _put)
+        assert (result.new_loads, result.failed) == (5, 0)
+        again = fetch_katottg(ours, given_settings, _put)
+        assert (again.new_loads, again.unchanged_loads) == (0, 5)
+        made = Atlas(ours, folder / "dbt")
+        made.build()
+        yield made
 
 
 def test_renamings_and_categories_between_the_real_editions(country: Atlas) -> None:

@@ -1,15 +1,13 @@
 """Open data beside the marts, from the local server to staging through the suites: the sample's, and the real files."""
 
 import csv
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg import sql
 
 from asms.catalogue import load_catalogue, store_catalogue
 from asms.intake.landing import LandingStore
@@ -21,7 +19,7 @@ from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Role, Warehouse
-from asms.warehouse.migrate import grant_database
+from tests.conftest import copied
 
 SOURCES = tuple(source for source in OPEN_SOURCES if source not in DEFAULT_SOURCES)
 
@@ -57,32 +55,25 @@ class House:
 
 
 def _house(template: Warehouse, folder: Path, replay: Path | None) -> Iterator[House]:
-    warehouse = replace(template, database=f"test_{uuid.uuid4().hex[:12]}")
-    server = replace(template, database="postgres")
-    name = sql.Identifier(warehouse.database)
-    with server.connect("admin", autocommit=True) as connection:
-        connection.execute(sql.SQL("create database {} template {}").format(name, sql.Identifier(template.database)))
-        grant_database(connection, warehouse.database)
-    store_catalogue(warehouse, load_catalogue())
-    settings = load_settings({"ASMS_HOME": str(folder)})
-    put = LandingStore(settings.landing).put
-    fetch_katottg(warehouse, settings, put)
-    with serve(replay) as local:
-        pointed = settings.model_copy(update={"urls": local.urls, "open_budget_years": local.years})
-        had = [source for source in SOURCES if source in local.urls]
-        for expected in ("new_loads", "unchanged_loads"):
-            for source in had:
-                result = import_module(f"asms.sources.{source}").fetch(warehouse, pointed, put)
-                assert result.is_ok and result.row_count and getattr(result, expected), (source, result)
-                assert expected == "new_loads" or not result.new_loads, "the second time nothing is new"
-    build = start_build(warehouse)
-    selection = [part for source in had for part in ("--select", f"+stg_{source}__*")]
-    options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
-    results = dbt.invoke(["build", *selection, *options], warehouse=warehouse, target_path=folder / "dbt")
-    assert {str(result.status) for result in results} == {"success", "pass"}
-    yield House(warehouse, build.build_id)
-    with server.connect("admin", autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(name))
+    with copied(template, is_sample=False) as warehouse:
+        store_catalogue(warehouse, load_catalogue())
+        settings = load_settings({"ASMS_HOME": str(folder)})
+        put = LandingStore(settings.landing).put
+        fetch_katottg(warehouse, settings, put)
+        with serve(replay) as local:
+            pointed = settings.model_copy(update={"urls": local.urls, "open_budget_years": local.years})
+            had = [source for source in SOURCES if source in local.urls]
+            for expected in ("new_loads", "unchanged_loads"):
+                for source in had:
+                    result = import_module(f"asms.sources.{source}").fetch(warehouse, pointed, put)
+                    assert result.is_ok and result.row_count and getattr(result, expected), (source, result)
+                    assert expected == "new_loads" or not result.new_loads, "the second time nothing is new"
+        build = start_build(warehouse)
+        selection = [part for source in had for part in ("--select", f"+stg_{source}__*")]
+        options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
+        results = dbt.invoke(["build", *selection, *options], warehouse=warehouse, target_path=folder / "dbt")
+        assert {str(result.status) for result in results} == {"success", "pass"}
+        yield House(warehouse, build.build_id)
 
 
 @pytest.fixture(scope="module")

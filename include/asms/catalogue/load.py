@@ -1,12 +1,12 @@
 """Read the catalogue's files. Pure: nothing is compiled or stored here."""
 
 import csv
-import hashlib
 import importlib.resources
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from asms.catalogue.cards import Card, Catalogue, CatalogueError, Collection, Deadline, Domain, Rule
 from asms.catalogue.peers import peer_rules
 from asms.catalogue.returns import card_rules
+from asms.warehouse.build import hash_files
 
 _Entry = TypeVar("_Entry", bound=BaseModel)
 _YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # five times as fast, where PyYAML was built with libyaml
@@ -31,19 +32,8 @@ def load_catalogue(folder: Traversable | None = None) -> Catalogue:
 
 def source_version() -> str:
     """Hash (12 hexadecimal digits) of the package's own data and of the code that compiles it: equal, and nothing is to be done."""
-    package = importlib.resources.files("asms.catalogue")
-    files = {
-        "data": package / "data",
-        **{name: package / "data" / name for name in ("indicators", "rules")},
-        "": package,
-    }
-    digest = hashlib.sha256()
-    for name, folder in files.items():
-        for suffix in (".csv", ".yaml", ".txt", ".py"):
-            for file in _files(folder, suffix):
-                digest.update(f"{name}/{file.name}".encode())
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:12]
+    package = Path(__file__).parent
+    return hash_files(file for file in package.rglob("*") if file.suffix in (".csv", ".yaml", ".txt", ".py"))
 
 
 @lru_cache(maxsize=1)

@@ -11,10 +11,7 @@ from asms_airflow import policy, tasks
 
 @dag(
     schedule=policy.schedule("open_budget", "0 23 * * *"),
-    start_date=policy.START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=policy.default_args(),
+    **policy.every_dag(),
     tags=policy.tags("ingest", "open_data"),
     doc_md=__doc__,
     params={

@@ -17,10 +17,7 @@ from asms_airflow.assets import FINDINGS
         timetable=CronTriggerTimetable("0 6 * * *", timezone=policy.KYIV),
         assets=FINDINGS,
     ),
-    start_date=policy.START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=policy.default_args(),
+    **policy.every_dag(),
     tags=policy.tags("feedback", "submissions"),
     doc_md=__doc__,
 )

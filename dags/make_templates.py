@@ -12,10 +12,7 @@ from asms_airflow import policy, tasks
 
 @dag(
     schedule=None,
-    start_date=policy.START_DATE,
-    catchup=False,
-    max_active_runs=1,
-    default_args=policy.default_args(),
+    **policy.every_dag(),
     tags=policy.tags("templates"),
     doc_md=__doc__,
     params={

@@ -1,4 +1,4 @@
-"""What every task has: an owner, retries for errors that pass, tags of its DAG. Tested over all DAGs."""
+"""What every DAG and task has: one run at a time, an owner, retries for errors that pass, tags. Tested over all DAGs."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from airflow.sdk import (
 from asms.settings import load_settings
 
 KYIV = "Europe/Kyiv"
-START_DATE = pendulum.datetime(2026, 1, 1, tz=KYIV)
+_START_DATE = pendulum.datetime(2026, 1, 1, tz=KYIV)
 OWNER = "asms"
 TAG = "asms"
 
@@ -54,7 +54,12 @@ def schedule(source: str, cron: str) -> CronTriggerTimetable:
     return CronTriggerTimetable(load_settings().schedules.get(source, cron), timezone=KYIV)
 
 
-def default_args() -> dict[str, Any]:
+def every_dag() -> dict[str, Any]:
+    """Arguments of every DAG: no runs for the past, one run at a time, and the defaults of its tasks."""
+    return {"start_date": _START_DATE, "catchup": False, "max_active_runs": 1, "default_args": _default_args()}
+
+
+def _default_args() -> dict[str, Any]:
     """Arguments of every task: at most three tries, 5 and then 15 seconds apart.
 
     The delays are short because the HTTP client already waits out a busy service; these cover a server that restarts.

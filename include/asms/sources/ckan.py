@@ -16,7 +16,7 @@ import httpx
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult
 from asms.sources.answers import Question, load_answers
-from asms.sources.http import Patience, get_bytes, new_client
+from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
 
@@ -50,29 +50,25 @@ def fetch_dataset(
 
     A resource whose hash or time is that of the last one is not downloaded. Raises as ``load_answers``.
     """
-    own_client = client or new_client()
+    with client_for(client) as own_client:
 
-    def questions() -> Iterator[Question]:
-        address = settings.urls.get(feed.source, "")
-        name = f"ASMS_{feed.source.upper()}_URL"
-        found = _ADDRESS.fullmatch(address)
-        if not found:
-            told = f"{name} is {address!r}" if address else f"no dataset is set in {name}"
-            raise SourceError(f"{told}: write the dataset's page, like https://data.gov.ua/dataset/5a3b7c4d-…")
-        answer = get_bytes(own_client, found["base"] + ACTION_PATH, {"id": found["id"]}, patience=patience)
-        resource = newest_resource(answer, found["base"])
-        yield Question(
-            found["id"],
-            lambda: get_bytes(own_client, resource.url, patience=patience),
-            lambda data: read(data, resource),
-            tag=resource.tag,
-        )
+        def questions() -> Iterator[Question]:
+            address = settings.urls.get(feed.source, "")
+            name = f"ASMS_{feed.source.upper()}_URL"
+            found = _ADDRESS.fullmatch(address)
+            if not found:
+                told = f"{name} is {address!r}" if address else f"no dataset is set in {name}"
+                raise SourceError(f"{told}: write the dataset's page, like https://data.gov.ua/dataset/5a3b7c4d-…")
+            answer = get_bytes(own_client, found["base"] + ACTION_PATH, {"id": found["id"]}, patience=patience)
+            resource = newest_resource(answer, found["base"])
+            yield Question(
+                found["id"],
+                lambda: get_bytes(own_client, resource.url, patience=patience),
+                lambda data: read(data, resource),
+                tag=resource.tag,
+            )
 
-    try:
         return load_answers(warehouse, settings, store, feed, questions(), force=force)
-    finally:
-        if client is None:
-            own_client.close()
 
 
 def newest_resource(answer: bytes, base_url: str) -> Resource:

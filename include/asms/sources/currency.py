@@ -11,7 +11,7 @@ from asms.findings import Finding
 from asms.settings import Settings, parse_years
 from asms.sources import SourceError, SourceResult
 from asms.sources.answers import Question, load_answers
-from asms.sources.http import Patience, get_bytes, new_client
+from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
 
@@ -50,27 +50,23 @@ def fetch(
     """
     this_year = datetime.now(UTC).year  # decides only what is asked, never what is stored
     base_url = settings.urls.get(FEED.source, BASE_URL).rstrip("/")
-    own_client = client or new_client()
+    with client_for(client) as own_client:
 
-    def question(code: str, year: int) -> Question:
-        params = {
-            "start": f"{year}0101", "end": f"{year}1231", "valcode": code.lower(), "sort": "exchangedate", "order": "asc", "json": "",
-        }  # fmt: skip
-        return Question(
-            f"{code} {year}",
-            lambda: get_bytes(own_client, base_url + PATH, params, patience=patience),
-            lambda data: read_rates(data, code, year),
-        )
+        def question(code: str, year: int) -> Question:
+            params = {
+                "start": f"{year}0101", "end": f"{year}1231", "valcode": code.lower(), "sort": "exchangedate", "order": "asc", "json": "",
+            }  # fmt: skip
+            return Question(
+                f"{code} {year}",
+                lambda: get_bytes(own_client, base_url + PATH, params, patience=patience),
+                lambda data: read_rates(data, code, year),
+            )
 
-    def questions() -> Iterator[Question]:
-        for year in parse_years(period) or settings.open_budget_years or (this_year - 1, this_year):
-            yield from (question(code, year) for code in CURRENCIES)
+        def questions() -> Iterator[Question]:
+            for year in parse_years(period) or settings.open_budget_years or (this_year - 1, this_year):
+                yield from (question(code, year) for code in CURRENCIES)
 
-    try:
         return load_answers(warehouse, settings, store, FEED, questions(), force=force)
-    finally:
-        if client is None:
-            own_client.close()
 
 
 def read_rates(data: bytes, code: str, year: int) -> Reading | None:

@@ -5,7 +5,8 @@ What belongs: tries, waits, and what is wrong with an answer whatever it is abou
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -53,6 +54,16 @@ def new_client() -> httpx.Client:
         trust_env=False,
         headers={"User-Agent": "asms-warehouse (Association of Ukrainian Cities)"},
     )
+
+
+@contextmanager
+def client_for(given: httpx.Client | None) -> Iterator[httpx.Client]:
+    """``given``, which its owner closes, or a new client that is closed at the end."""
+    if given is not None:
+        yield given
+        return
+    with new_client() as own:
+        yield own
 
 
 def get_bytes(

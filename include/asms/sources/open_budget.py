@@ -20,7 +20,7 @@ from asms.findings import Finding
 from asms.settings import Settings, parse_years
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.budget_code import BudgetCode, read_budget_codes
-from asms.sources.http import Patience, get_bytes, new_client
+from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Beside, Feed, Reading, Store, book, next_batch, record_status
 from asms.sources.open_budget_answer import (
     KINDS,
@@ -121,19 +121,14 @@ def fetch(
     years = parse_years(period) or settings.open_budget_years or default_years()
     requests = plan_requests(codes or read_budget_codes(), years, choose_kinds(settings.open_budget_items))
     given = patience or Patience(pause=0.0 if urlsplit(base_url).hostname in _LOOPBACK else _POLITE_PAUSE)
-    own_client = client or new_client()
-    try:
-        with warehouse.connect("loader", autocommit=True) as connection:
-            run = _Run(connection, store, settings.is_sample, force, next_batch(connection, FEED.source))
+    with client_for(client) as own_client, warehouse.connect("loader", autocommit=True) as connection:
+        run = _Run(connection, store, settings.is_sample, force, next_batch(connection, FEED.source))
 
-            def ask(request: Request) -> bytes:
-                return get_bytes(own_client, base_url + PATH, request.params, check=check_whole, patience=given)
+        def ask(request: Request) -> bytes:
+            return get_bytes(own_client, base_url + PATH, request.params, check=check_whole, patience=given)
 
-            tally = _ask_all(requests, ask, run, given)
-            row_count = _count_standing_rows(connection, requests)
-    finally:
-        if client is None:
-            own_client.close()
+        tally = _ask_all(requests, ask, run, given)
+        row_count = _count_standing_rows(connection, requests)
     return _conclude(warehouse, tally, len(requests), row_count)
 
 

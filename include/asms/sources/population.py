@@ -17,7 +17,7 @@ from asms.findings import Finding
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
-from asms.sources.http import Patience, get_bytes, new_client
+from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
 from asms.sources.table_file import cell_text
 from asms.warehouse.connection import Warehouse
@@ -103,12 +103,8 @@ def _download(settings: Settings, client: httpx.Client | None, patience: Patienc
             "no address is set: find the workbook «Чисельність наявного населення України на 1 січня 2022 року» on "
             f"{PUBLICATIONS_PAGE} and set ASMS_POPULATION_URL to it (or leave population out of SOURCES)"
         )
-    own_client = client or new_client()
-    try:
+    with client_for(client) as own_client:
         return get_bytes(own_client, url, check=_check_whole, patience=patience)
-    finally:
-        if client is None:
-            own_client.close()
 
 
 def _check_whole(body: bytes) -> None:

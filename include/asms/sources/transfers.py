@@ -22,7 +22,7 @@ from asms.paths import DBT_DIR
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
-from asms.sources.http import Patience, get_bytes, new_client
+from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
 from asms.sources.table_file import cell_text
 from asms.warehouse.connection import Warehouse
@@ -94,28 +94,24 @@ def fetch(
 
     Raises TransientSourceError when there was no answer, SourceError when an answer is no such workbook or no address is set.
     """
-    own_client = client or new_client()
+    with client_for(client) as own_client:
 
-    def questions() -> Iterator[Question]:
-        addresses = settings.urls.get(FEED.source, "").split()
-        if not addresses:
-            raise SourceError(
-                "no address is set: the ministries publish a workbook a year at an address of its own; set ASMS_TRANSFERS_URL to "
-                "those of the education subvention and of the equalisation, parted by blanks (or leave transfers out of SOURCES)"
-            )
-        for address in addresses:
-            path = PurePosixPath(unquote(urlsplit(address).path)).name or "workbook"
-            yield Question(
-                path,
-                lambda address=address: get_bytes(own_client, address, check=check_whole, patience=patience),  # type: ignore[misc]
-                lambda data, path=path: read_workbook(data, path),  # type: ignore[misc]
-            )
+        def questions() -> Iterator[Question]:
+            addresses = settings.urls.get(FEED.source, "").split()
+            if not addresses:
+                raise SourceError(
+                    "no address is set: the ministries publish a workbook a year at an address of its own; set ASMS_TRANSFERS_URL to "
+                    "those of the education subvention and of the equalisation, parted by blanks (or leave transfers out of SOURCES)"
+                )
+            for address in addresses:
+                path = PurePosixPath(unquote(urlsplit(address).path)).name or "workbook"
+                yield Question(
+                    path,
+                    lambda address=address: get_bytes(own_client, address, check=check_whole, patience=patience),  # type: ignore[misc]
+                    lambda data, path=path: read_workbook(data, path),  # type: ignore[misc]
+                )
 
-    try:
         return load_answers(warehouse, settings, store, FEED, questions(), force=force)
-    finally:
-        if client is None:
-            own_client.close()
 
 
 def check_whole(body: bytes) -> None:

@@ -9,7 +9,7 @@ import httpx
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
-from asms.sources.http import Patience, get_bytes, new_client
+from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
 
@@ -41,22 +41,18 @@ def fetch(
     Raises as ``load_answers``.
     """
     base_url = settings.urls.get(FEED.source, BASE_URL).rstrip("/")
-    own_client = client or new_client()
+    with client_for(client) as own_client:
 
-    def question(indicator: str) -> Question:
-        url = f"{base_url}/v2/country/{';'.join(COUNTRIES)}/indicator/{indicator}"
+        def question(indicator: str) -> Question:
+            url = f"{base_url}/v2/country/{';'.join(COUNTRIES)}/indicator/{indicator}"
 
-        def ask_page(page: int) -> bytes:
-            params = {"format": "json", "per_page": str(_PER_PAGE), "page": str(page)}
-            return get_bytes(own_client, url, params, patience=patience)
+            def ask_page(page: int) -> bytes:
+                params = {"format": "json", "per_page": str(_PER_PAGE), "page": str(page)}
+                return get_bytes(own_client, url, params, patience=patience)
 
-        return Question(indicator, lambda: join_pages(ask_page, indicator), read_values)
+            return Question(indicator, lambda: join_pages(ask_page, indicator), read_values)
 
-    try:
         return load_answers(warehouse, settings, store, FEED, map(question, INDICATORS), force=force)
-    finally:
-        if client is None:
-            own_client.close()
 
 
 def join_pages(ask_page: Callable[[int], bytes], indicator: str) -> bytes:

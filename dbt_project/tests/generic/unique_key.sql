@@ -1,9 +1,9 @@
-{#- No two rows share the values of `columns`; the failing rows are the shared keys. -#}
+{#- No two rows share the values of `columns`, and none of them is missing; the failing rows are the shared or incomplete keys. -#}
 {% test unique_key(model, columns) %}
     select
         {{ columns | join(', ') }},
         count(*) as row_count
     from {{ model }}
     group by {{ columns | join(', ') }}
-    having count(*) > 1
+    having count(*) > 1 or num_nulls({{ columns | join(', ') }}) > 0
 {% endtest %}

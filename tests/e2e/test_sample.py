@@ -125,6 +125,22 @@ def test_the_second_night_changes_nothing(first: tuple[House, dict[str, tuple[in
     assert house.last_run()["counts"]["files"] == 57
 
 
+def test_a_source_that_fails_leaves_the_rest_and_is_told(
+    first: tuple[House, dict[str, tuple[int, str]]],
+) -> None:
+    house = first[0]
+    marts, before = house.marts(), set(house.mails())
+    page = Reply(body=b"<!doctype html><html>Service is being repaired</html>", content_type="text/html")
+    with serve(fault=lambda _path, _reply: page) as server:
+        code, printed = replace(house, variables={"ASMS_POPULATION_URL": server.urls["population"]}).nightly()
+    assert code == 3, printed
+    assert "ingest_population FAILED, the rest is in release 1" in printed
+    assert house.marts() == marts
+    assert house.asms("status").returncode == 3
+    mail = next(file for file in set(house.mails()) - before if "staff" in file.name)
+    assert "population" in mail.read_text(encoding="utf-8")
+
+
 def test_a_planted_fault_stops_the_load_and_the_mail_says_where(
     first: tuple[House, dict[str, tuple[int, str]]],
 ) -> None:
@@ -161,6 +177,7 @@ def test_the_corrected_return_is_published_and_costs_what_changed(
     assert code == 0, printed
     assert "release 2 is published" in printed
     assert house.query(value)[0][0] == 2 * before
+    assert house.asms("status").returncode == 0, "the source that failed in a night before answers again"
     changed = house.query(
         "select indicator_code, count(*) from marts.fct_indicator_value where release_from = 2 and not is_derived "
         "group by 1 order by 1"
@@ -178,26 +195,6 @@ def test_everything_made_again_from_raw_is_the_same(first: tuple[House, Any]) ->
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == {"release_id": 2, "is_new": False, "closed_gate": None}
     assert house.marts() == incremental
-
-
-def test_a_source_that_fails_leaves_the_rest_and_is_told(
-    first: tuple[House, dict[str, tuple[int, str]]],
-) -> None:
-    house = first[0]
-    marts, before = house.marts(), set(house.mails())
-    page = Reply(body=b"<!doctype html><html>Service is being repaired</html>", content_type="text/html")
-    with serve(fault=lambda _path, _reply: page) as server:
-        code, printed = replace(house, variables={"ASMS_POPULATION_URL": server.urls["population"]}).nightly()
-    assert code == 3, printed
-    assert "ingest_population FAILED, the rest is in release 2" in printed
-    assert house.marts() == marts
-    assert house.asms("status").returncode == 3
-    mail = next(file for file in set(house.mails()) - before if "staff" in file.name)
-    assert "population" in mail.read_text(encoding="utf-8")
-    code, printed = house.nightly()
-    assert code == 0, printed
-    assert house.asms("status").returncode == 0
-    assert house.marts() == marts
 
 
 def test_a_night_killed_twice_ends_as_the_undisturbed_one(

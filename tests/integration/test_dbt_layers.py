@@ -111,8 +111,8 @@ class House:
                 result = dbt.build_layer(self.warehouse, layer, build.build_id, build.is_full, target_path=self.target)
                 assert result.failed_nodes == ()
             else:
-                selection = dbt.SELECTION[layer]
-                self.rebuild_models("--select", *selection, *(["--full-refresh"] if build.is_full else []))
+                selection = dbt.select_layer(self.warehouse, layer, build.build_id, build.is_full)
+                self.rebuild_models(*selection, *(["--full-refresh"] if build.is_full else []))
             if layer == "staging":
                 apply_rules(self.warehouse, build.build_id, build.is_full)
         return build.build_id, build.is_full
@@ -402,10 +402,10 @@ def test_a_failed_test_becomes_a_gate_result_and_models_still_stand(own_house: H
     build = start_build(own_house.warehouse)
     assert build.is_full, "another codifier concerns every key"
     result = dbt.build_layer(own_house.warehouse, "staging", build.build_id, True, target_path=own_house.target)
-    assert any("unique_stg_katottg__unit_unit_code" in node for node in result.failed_nodes)
+    assert any("unique_key_stg_katottg__unit_unit_code" in node for node in result.failed_nodes)
     rows = own_house.query(
         "select dataset, severity, success, unexpected_count, failing_rows_sql, message_uk from quality.gate_result "
-        "where build_id = %s and engine = 'dbt' and gate = 'staging' and check_id like '%%unique_stg_katottg__unit_unit_code%%'",
+        "where build_id = %s and engine = 'dbt' and gate = 'staging' and check_id like '%%unique_key_stg_katottg__unit_unit_code%%'",
         (build.build_id,),
     )
     (dataset, severity, success, count, failing_rows, message), *others = rows

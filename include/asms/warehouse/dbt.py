@@ -29,6 +29,15 @@ SELECTION: dict[Layer, tuple[str, ...]] = {
     "marts": ("path:models/marts",),
 }
 """What of the project belongs to a layer, as arguments of ``--select``."""
+# Findings and gate results come with every build, whatever was loaded.
+_ALWAYS = ("stg_quality__finding+", "stg_quality__gate_result+")
+# Sources with new loads in a build. A decision on a finding changes what of the returns is accepted.
+_CHANGED_SOURCES = """
+select distinct load.source from ops.build_load inner join ops.load on build_load.load_id = load.load_id
+where build_load.build_id = %(build_id)s
+union
+select 'submissions' from ops.build_decision where build_id = %(build_id)s
+"""
 _SCHEMA: dict[Layer, str] = {"staging": "staging", "indicators": "indicators", "marts": "build"}
 _SEVERITY = {"fail": "critical", "warn": "warning"}
 _PROFILE_KEYS = ("host", "port", "dbname", "user", "password")
@@ -66,7 +75,7 @@ def build_layer(warehouse: Warehouse, layer: Layer, build_id: int, is_full: bool
         DbtError: a model or seed could not be built, or a test could not be run.
     """
     started = time.monotonic()
-    selection = ["--select", *SELECTION[layer], "--indirect-selection", "buildable"]
+    selection = [*select_layer(warehouse, layer, build_id, is_full), "--indirect-selection", "buildable"]
     results = invoke(
         ["build", *selection, "--exclude-resource-type", "test", "unit_test", *(["--full-refresh"] if is_full else [])],
         warehouse=warehouse,
@@ -86,6 +95,24 @@ def build_layer(warehouse: Warehouse, layer: Layer, build_id: int, is_full: bool
     outcome = LayerResult(layer, len(results) - len(failed), failed, time.monotonic() - started)
     logger.info("dbt %s: %d nodes ok, %d tests failed, %.1f s", layer, outcome.ok_count, len(failed), outcome.seconds)
     return outcome
+
+
+def select_layer(warehouse: Warehouse, layer: Layer, build_id: int, is_full: bool) -> list[str]:
+    """What of ``layer`` a build redoes, as arguments for dbt: all in a full build, else what is made of its loads' sources.
+
+    A model that reads none of them has the same rows as before: what else it is made of makes a build a full one.
+    """
+    if is_full:
+        return ["--select", *SELECTION[layer]]
+    with warehouse.connect("gate") as connection:
+        sources = [row[0] for row in connection.execute(_CHANGED_SOURCES, {"build_id": build_id}).fetchall()]
+    roots = [*(f"source:raw.{tables_of(source)}+" for source in sorted(sources)), *_ALWAYS]
+    return ["--select", *(f"{root},{part}" for root in roots for part in SELECTION[layer])]
+
+
+def tables_of(source: str) -> str:
+    """Pattern of the names of the raw tables that loads of ``source`` fill."""
+    return "submission*" if source == "submissions" else f"{source}_*"
 
 
 def parse(target_path: Path) -> Path:

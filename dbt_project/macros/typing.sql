@@ -23,6 +23,11 @@
     end
 {%- endmacro %}
 
+{#- The double that a text writes in the plainest way, digits and a point; NULL of any other text. `number_text` reads the rest. -#}
+{% macro plain_number(column) -%}
+    case when {{ column }} ~ '^-?[0-9]+([.][0-9]+)?$' and length({{ column }}) <= 60 then {{ column }}::double precision end
+{%- endmacro %}
+
 {#- Whether a text is a number with words after it, like '12,5 тис. грн'. -#}
 {% macro has_unit(cleaned) -%}
     {{ cleaned }} ~ '^[+-]? ?[0-9]([0-9., ]*[0-9.,])? ?[A-Za-zА-Яа-яҐґЄєІіЇї%‰°₴$€].*$'

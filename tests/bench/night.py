@@ -33,11 +33,9 @@ def run_night(home: Path, drop: Path, *, quiet: bool = False) -> tuple[float, fl
     postmaster = find_postmaster(home)
     begin = before = server_seconds(postmaster)
     with serve() as server:
-        environ |= {
-            "ASMS_OPEN_BUDGET_URL": server.base_url,
-            "ASMS_OPEN_BUDGET_YEARS": ",".join(map(str, server.years)),
-            "ASMS_POPULATION_URL": server.population_url,
-        }
+        environ |= {f"ASMS_{source.upper()}_URL": url for source, url in server.urls.items()}
+        environ["ASMS_OPEN_BUDGET_YEARS"] = ",".join(map(str, server.years))
+        environ["ASMS_OPEN_BUDGET_ITEMS"] = ",".join(server.budget_items)
         command = [sys.executable, "-m", "asms_airflow.nightly"]
         with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
             night = psutil.Process(process.pid)

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
+        pre_hook=['set local enable_nestloop = off', 'set local enable_mergejoin = off'],
         indexes=[
             {
                 'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
@@ -11,6 +12,9 @@
         ],
     )
 }}
+
+-- Hash joins alone: the planner takes the answers of a few bodies for one row, and goes through all of them for every cell that
+-- is asked, 32 s for 14 bodies of 300.
 
 with
 
@@ -30,7 +34,9 @@ asked_cells as (
 
 answers as (
 
-    select * from {{ ref('stg_submissions__latest_cell') }}
+    select answer.*
+    from {{ ref('stg_submissions__latest_cell') }} as answer
+    where {{ only_changed_keys('answer') }}
 
 ),
 

@@ -122,11 +122,22 @@ cross join lateral (
 where in_force.is_conflict and {in_force}
 """
 
-# Every cell that is asked, beside its limits and last year's value. A verdict is null where the rule has nothing to ask.
+# Every cell that is asked, beside its limits and last year's value. A verdict is null where the rule has nothing to ask. Where a
+# cell stands in its return is looked up for the few that fail: carried along for all, it is most of what is hashed and written.
 _JUDGE_CELLS = """
 create temporary table judged as
 select
-    *,
+    collection_code,
+    municipality_code,
+    time_period,
+    indicator_code,
+    sex,
+    obs_value,
+    is_blank,
+    low,
+    high,
+    year_before,
+    year_room,
     case
         when not is_whole then null
         when obs_value is null then missing
@@ -168,10 +179,6 @@ from (
         cell.time_period,
         cell.indicator_code,
         cell.sex,
-        cell.load_id,
-        cell.submission_id,
-        cell.sheet,
-        cell.cell,
         cell.obs_value,
         coalesce(cell.obs_status = 'M_NR' and cell.status_reason = 'blank', false) as is_blank,
         case cell.obs_status when 'M_NA' then 'not_applicable' when 'M_ND' then 'not_due' else 'no_data' end as missing,
@@ -248,8 +255,15 @@ NAMED_RULES = [*_CELL_RULES]
 # Of many cells few fail, and the verdicts of all are few combinations: each is looked for once for all rules.
 _FAILED_CELLS = f"""
 create temporary table failed as
-select *
+select judged.*, in_force.load_id, in_force.submission_id, in_force.sheet, in_force.cell
 from judged
+inner join staging.stg_submissions__latest_cell as in_force
+    on
+        judged.collection_code = in_force.collection_code
+        and judged.municipality_code = in_force.municipality_code
+        and judged.time_period = in_force.time_period
+        and judged.indicator_code = in_force.indicator_code
+        and judged.sex = in_force.sex
 where 'fail' in ({", ".join(verdict for verdict, _ in _CELL_RULES.values())})
 """  # noqa: S608 - names of columns
 
@@ -279,7 +293,6 @@ _DOMAIN_ANSWERS = """
 create temporary table domain_answer as
 select
     judged.collection_code, judged.municipality_code, judged.time_period, indicator.domain_code,
-    max(judged.load_id) as load_id, max(judged.submission_id) as submission_id, min(judged.sheet) as sheet,
     count(*) as asked_count,
     count(*) filter (where not judged.is_blank) as answered_count
 from judged
@@ -290,12 +303,28 @@ group by judged.collection_code, judged.municipality_code, judged.time_period, i
 _FIND_EMPTY_DOMAINS = """
 insert into found_now
 select
-    'DOMAIN_NO_ANSWER', domain_answer.load_id, domain_answer.submission_id, domain_answer.collection_code,
-    domain_answer.municipality_code, domain_answer.time_period, null, null, submission.file_name, domain_answer.sheet, null,
-    domain_answer.domain_code || ': 0 / ' || cast(domain_answer.asked_count as varchar), null
-from domain_answer
-inner join raw.submission as submission on domain_answer.submission_id = submission.submission_id
-where domain_answer.answered_count = 0
+    'DOMAIN_NO_ANSWER', empty_domain.load_id, empty_domain.submission_id, empty_domain.collection_code,
+    empty_domain.municipality_code, empty_domain.time_period, null, null, submission.file_name, empty_domain.sheet, null,
+    empty_domain.domain_code || ': 0 / ' || cast(empty_domain.asked_count as varchar), null
+from (
+    select
+        domain_answer.collection_code, domain_answer.municipality_code, domain_answer.time_period, domain_answer.domain_code,
+        domain_answer.asked_count,
+        max(in_force.load_id) as load_id, max(in_force.submission_id) as submission_id, min(in_force.sheet) as sheet
+    from domain_answer
+    inner join catalogue.indicator as indicator on domain_answer.domain_code = indicator.domain_code
+    inner join staging.stg_submissions__latest_cell as in_force
+        on
+            domain_answer.collection_code = in_force.collection_code
+            and domain_answer.municipality_code = in_force.municipality_code
+            and domain_answer.time_period = in_force.time_period
+            and indicator.indicator_code = in_force.indicator_code
+    where domain_answer.answered_count = 0
+    group by
+        domain_answer.collection_code, domain_answer.municipality_code, domain_answer.time_period, domain_answer.domain_code,
+        domain_answer.asked_count
+) as empty_domain
+inner join raw.submission as submission on empty_domain.submission_id = submission.submission_id
 """
 
 _COUNT_DOMAINS = """

@@ -120,8 +120,9 @@ def check_structure(
         else:
             expected = next((mark for domain, mark in marks.items() if _is_of(domain, found)), "0")
             yield _codes_changed(name, len(found), expected)
+    answered = {code.partition(".")[0] for found in places.values() for code, _ in found}
     for domain, mark in marks.items():
-        if domain in told or any(_is_of(domain, found) for found in places.values()):
+        if domain in told or domain in answered:
             continue
         if domain in sheet_names and domain not in places:
             yield _codes_changed(domain, 0, mark)

@@ -5,6 +5,7 @@ Every setting has a default that works on a fresh clone. ``docs/reference/settin
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -21,6 +22,8 @@ OPEN_SOURCES = (
     "war_status",
     "currency",
     "world_bank",
+    "treasury",
+    "prozorro",
 )
 """Every source of open data: a module of ``asms.sources``, an asset and a DAG ``ingest_…`` bear its name."""
 WITHOUT_ADDRESS = ("population", "budget_classification", "transfers", "health_declarations", "war_status")
@@ -60,6 +63,10 @@ class Settings(BaseModel):
     """Years of budget execution to pull; None lets the source decide."""
     open_budget_items: tuple[str, ...] | None = None
     """What to ask about each budget, as INCOMES or EXPENSES:PROGRAM; None means everything."""
+    spending_since: date | None = None
+    """First day of public spending to pull, for a feed that was never read; None means 1 January of last year."""
+    treasury_payers: str | None = None
+    """Path or fsspec URL of the list of payers, a CSV file; None means that nobody's payments are pulled."""
     members: str | None = None
     """Path or fsspec URL of the register of members and users, a CSV file; None means that it is not known."""
     recipients: Path | None = None
@@ -111,6 +118,13 @@ def _per_source(given: Mapping[str, str], what: str) -> dict[str, str]:
     return {source: given[name] for source, name in names.items() if name in given}
 
 
+def _parse_day(name: str, text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise SettingsError(f"{name} is {text!r}; write a day like 2024-01-31") from error
+
+
 def parse_years(text: str | None) -> tuple[int, ...] | None:
     """Read '2021,2023' or '2021-2023' (both ends included)."""
     if not text:
@@ -142,6 +156,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         schedules=_per_source(given, "SCHEDULE"),
         open_budget_years=parse_years(given.get("ASMS_OPEN_BUDGET_YEARS")),
         open_budget_items=_parse_names(given.get("ASMS_OPEN_BUDGET_ITEMS")),
+        spending_since=_parse_day("ASMS_SPENDING_SINCE", given.get("ASMS_SPENDING_SINCE")),
+        treasury_payers=given.get("ASMS_TREASURY_PAYERS"),
         members=given.get("ASMS_MEMBERS"),
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
         coordinators=Path(given["ASMS_COORDINATORS"]) if "ASMS_COORDINATORS" in given else None,

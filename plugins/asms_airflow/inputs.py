@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from asms.sample import MEMBERS_FILE
+from asms.sample import MEMBERS_FILE, PAYERS_FILE, SPENDING_SINCE
 from asms.settings import OPEN_SOURCES, WITHOUT_ADDRESS, Settings
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def point_at(server: "LocalServer", settings: Settings) -> dict[str, str]:
     wanted: dict[str, str] = {}
     if settings.is_sample and not settings.members:
         wanted["ASMS_MEMBERS"] = str(MEMBERS_FILE)
+    if settings.is_sample and not settings.treasury_payers:
+        wanted |= {"ASMS_TREASURY_PAYERS": str(PAYERS_FILE), "ASMS_SPENDING_SINCE": SPENDING_SINCE}
     if settings.replay and "katottg" not in settings.urls and any(settings.replay.rglob("kodifikator_*.xlsx")):
         wanted["ASMS_KATOTTG_URL"] = str(settings.replay)
     wanted |= {f"ASMS_{source.upper()}_URL": url for source, url in server.urls.items() if source not in settings.urls}

@@ -111,3 +111,12 @@ create table build.mart_budget_profile (
     income_execution_share double precision, expense_execution_share double precision, income_status text,
     expense_status text, programme_status text, per_head_status text
 );
+create table staging.stg_treasury__day (
+    payer_edrpou text, municipality_code text, trans_date date, row_count integer, load_id text, is_in_force boolean
+);
+create table staging.stg_treasury__transaction (
+    transaction_id text, municipality_code text, payer_edrpou text, trans_date date, amount numeric(18, 2), load_id text
+);
+create table staging.stg_prozorro__tender (
+    tender_id text, tender_status text, buyer_edrpou text, known_at timestamptz, load_id text
+);

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from asms.catalogue import load_catalogue, store_catalogue
 from asms.intake.landing import LandingStore
 from asms.quality.expectations import run_suites
 from asms.quality.suites import AskedBuild, load_suites
+from asms.sample import PAYERS_FILE, SPENDING_SINCE
 from asms.sample.server import serve
 from asms.settings import DEFAULT_SOURCES, OPEN_SOURCES, load_settings
 from asms.sources.katottg import fetch as fetch_katottg
@@ -61,7 +63,8 @@ def _house(template: Warehouse, folder: Path, replay: Path | None) -> Iterator[H
         put = LandingStore(settings.landing).put
         fetch_katottg(warehouse, settings, put)
         with serve(replay) as local:
-            pointed = settings.model_copy(update={"urls": local.urls, "open_budget_years": local.years})
+            spending = {"treasury_payers": str(PAYERS_FILE), "spending_since": date.fromisoformat(SPENDING_SINCE)}
+            pointed = settings.model_copy(update={"urls": local.urls, "open_budget_years": local.years, **spending})
             had = [source for source in SOURCES if source in local.urls]
             for expected in ("new_loads", "unchanged_loads"):
                 for source in had:

@@ -10,6 +10,8 @@ from pathlib import Path
 from asms.sample.drop import make_sample
 
 MEMBERS_FILE = Path(__file__).parent / "data" / "members.csv"
+PAYERS_FILE = Path(__file__).parent / "data" / "payers.csv"
+SPENDING_SINCE = "2023-12-01"
 """The sample's register of members and users, invented like its answers."""
 
-__all__ = ["MEMBERS_FILE", "make_sample"]
+__all__ = ["MEMBERS_FILE", "PAYERS_FILE", "SPENDING_SINCE", "make_sample"]

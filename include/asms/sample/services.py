@@ -16,6 +16,14 @@ from asms.sample.comparisons import indicator_page, rates
 from asms.sample.population import population_workbook
 from asms.sample.portal import declarations_table, package, war_status_table
 from asms.sample.replay import ReplayBudgets, find_file
+from asms.sample.spending import (
+    REPORTS_PATH,
+    TENDERS_PATH,
+    TRANSACTIONS_PATH,
+    report_page,
+    tender_page,
+    transaction_page,
+)
 from asms.sample.transfers import equalisation_workbook, subvention_workbook
 
 CLASSIFICATIONS_DIR = Path(__file__).parent / "data" / "classifications"
@@ -122,6 +130,39 @@ class _WorldBank:
         return Reply(body=indicator_page(found[2], found[1].split(";"), page, per_page), content_type=_JSON)
 
 
+class _Treasury:
+    """Transactions and reports of spending.gov.ua, page by page."""
+
+    path = ""
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        report = REPORTS_PATH.fullmatch(url.path)
+        if report:
+            return Reply(body=report_page(report[1], query), content_type=_JSON)
+        if url.path != TRANSACTIONS_PATH:
+            return None
+        try:
+            return Reply(body=transaction_page(query), content_type=_JSON)
+        except (KeyError, ValueError):
+            return Reply(400, b'{"error": "bad request"}', _JSON)
+
+
+class _Prozorro:
+    """The feed of tenders of ProZorro."""
+
+    path = ""
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        if url.path != TENDERS_PATH:
+            return None
+        try:
+            query = {key: values[0] for key, values in parse_qs(url.query).items()}
+            return Reply(body=tender_page(query), content_type=_JSON)
+        except ValueError:
+            return Reply(404, b'{"status": "error", "errors": [{"name": "offset"}]}', _JSON)
+
+
 class _OpenBudget:
     """The Open Budget API: the ``years`` and ``questions`` that it has; without any there is nothing to answer from."""
 
@@ -170,7 +211,7 @@ def open_services(replay: Path | None) -> dict[str, Service]:
         elif replay is None:
             services[source] = _Dataset(source, sample_name, make_sample)
     if replay is None:
-        services |= {"currency": _Rates(), "world_bank": _WorldBank()}
+        services |= {"currency": _Rates(), "world_bank": _WorldBank(), "treasury": _Treasury(), "prozorro": _Prozorro()}
     found: dict[str, list[_File]] = {}
     for source, path, name, make_sample in _FILES:
         file = find_file(replay, name) if replay else None

@@ -29,7 +29,8 @@ class Question:
     ``path`` names it for ever and without a host: answers on one path are revisions of each other. ``ask`` brings the bytes,
     ``read`` cuts them into rows (None: there is nothing in the answer to load); both raise SourceError. ``tag`` is what the
     publisher calls the bytes, where he does: while it is that of the last answer, nothing is asked. ``feed`` is for an answer
-    that goes elsewhere than the source's others.
+    that goes elsewhere than the source's others. ``standing`` counts the rows in force, for a source that stores only what is
+    new: an answer with nothing new in it is unchanged then.
     """
 
     path: str
@@ -37,6 +38,7 @@ class Question:
     read: Callable[[bytes], Reading | None]
     tag: str | None = None
     feed: Feed | None = None
+    standing: Callable[[], int] | None = None
 
 
 def load_answers(
@@ -110,6 +112,8 @@ def _answer(
         connection, feed, question.path, data, lambda: question.read(data),
         store=store, batch_no=batch_no, is_sample=is_sample, force=force,
     )  # fmt: skip
+    if booking.outcome == "nothing" and question.standing:
+        return "unchanged", question.standing()
     if question.tag:
         connection.execute(
             "insert into ops.source_tag (channel, path, tag, reader_version, row_count) values (%s, %s, %s, %s, %s) "

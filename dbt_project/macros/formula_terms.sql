@@ -5,28 +5,23 @@
 -#}
 {% macro compiled_formulas() -%}
     {%- set formulas = [] -%}
-    {%- if execute -%}
-        {%- set rows = run_query(
-            'select indicator_code, sex, value_sql from ' ~ ref('stg_catalogue__compiled_formula') ~ ' order by compute_order, sex'
-        ).rows -%}
-        {%- for row in rows -%}
-            {%- set slots = [] -%}
-            {%- for slot in modules.re.findall('v\\[(\\d+)\\]', row[2]) if slot not in slots -%}
-                {%- do slots.append(slot) -%}
-            {%- endfor -%}
-            {%- set ns = namespace(sql=row[2]) -%}
-            {%- for slot in slots -%}
-                {%- set ns.sql = ns.sql | replace('v[' ~ slot ~ ']', 'terms[' ~ loop.index ~ ']') -%}
-            {%- endfor -%}
-            {%- do formulas.append({'code': row[0], 'sex': row[1], 'slots': slots, 'sql': ns.sql}) -%}
+    {%- set rows = run_query(
+        'select indicator_code, sex, value_sql from ' ~ ref('stg_catalogue__compiled_formula') ~ ' order by compute_order, sex'
+    ).rows -%}
+    {%- for row in rows -%}
+        {%- set slots = modules.re.findall('v\\[(\\d+)\\]', row[2]) | unique | list -%}
+        {%- set ns = namespace(sql=row[2]) -%}
+        {%- for slot in slots -%}
+            {%- set ns.sql = ns.sql | replace('v[' ~ slot ~ ']', 'terms[' ~ loop.index ~ ']') -%}
         {%- endfor -%}
-    {%- endif -%}
+        {%- do formulas.append({'code': row[0], 'sex': row[1], 'slots': slots, 'sql': ns.sql}) -%}
+    {%- endfor -%}
     {%- do return(formulas) -%}
 {%- endmacro %}
 
 {#- One row per formula and term (indicator_code, sex, formula_no, term_no, slot). No formulas, no rows. -#}
 {% macro formula_terms() -%}
-    {%- set formulas = compiled_formulas() -%}
+    {%- set formulas = compiled_formulas() if execute else [] -%}
     select
         indicator_code,
         sex,
@@ -44,10 +39,11 @@
 
 {#- The value of the formula `formula_no` of the array `terms`, NULL where a denominator is zero; `time_period` is in scope. -#}
 {% macro formula_of_terms() -%}
+    {%- set formulas = compiled_formulas() if execute else [] -%}
     case formula_no
-        {%- for f in compiled_formulas() %}
+        {%- for f in formulas %}
         when {{ loop.index }} then {{ f.sql }}
         {%- endfor %}
-        else null::double precision
-    end
+        when 0 then null
+    end::double precision
 {%- endmacro %}

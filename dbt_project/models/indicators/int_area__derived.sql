@@ -9,8 +9,8 @@
 
 -- depends_on: {{ ref('stg_catalogue__compiled_formula') }}
 
--- A ratio of an area is computed of the sums of its inputs, over the municipalities for which it can be computed: one that gave the
--- numerator alone is in neither sum. Sums are taken as numeric, which does not depend on order.
+-- A ratio of an area is computed of the sums of its inputs, over the municipalities for which it can be computed: one that gave
+-- the numerator alone is in neither sum. Sums are taken as numeric, which does not depend on order.
 
 with
 

@@ -100,12 +100,10 @@ summed as (
         count(*) filter (where weight > 0 and obs_value is not null and weighing_value is null) as unweighed_count,
         sum(obs_value * weight order by source_code) filter (where weight > 0) as value_sum,
         sum(obs_value * weighing_value * weight order by source_code) filter (where weight > 0) as weighed_sum,
-        sum(weighing_value * weight order by source_code)
-            filter (where weight > 0 and obs_value is not null) as weighing_sum,
-        (array['C', 'M_Q', 'M_NR', 'M_NC', 'M_ND'])[
-            min(array_position(array['C', 'M_Q', 'M_NR', 'M_NC', 'M_ND'], obs_status))
-                filter (where weight > 0 and obs_value is null)
-        ] as gap_status,
+        sum(weighing_value * weight order by source_code) filter (where weight > 0 and obs_value is not null) as weighing_sum,
+        min(array_position(array['C', 'M_Q', 'M_NR', 'M_NC', 'M_ND'], obs_status)) filter (
+            where weight > 0 and obs_value is null
+        ) as gap_no,
         bool_or(is_sample) as is_sample
     from weighed
     group by
@@ -125,6 +123,7 @@ judged as (
 
     select
         *,
+        (array['C', 'M_Q', 'M_NR', 'M_NC', 'M_ND'])[gap_no] as gap_status,
         part_count = 1 and not has_share as is_whole,
         case
             when has_unknown_share then 'unknown_share'

@@ -42,8 +42,10 @@ def marts(models: list[Node]) -> list[Node]:
 def test_the_marts_are_those_that_readers_rely_on(marts: list[Node]) -> None:
     assert sorted(mart["name"] for mart in marts) == [
         "dim_area", "dim_area_code", "dim_budget_classification", "dim_budget_code", "dim_indicator", "dim_indicator_history",
-        "dim_municipality", "dim_municipality_history", "dim_period", "dim_user", "fct_boundary_event", "fct_budget_monthly",
-        "fct_budget_revision", "fct_completeness", "fct_indicator_value", "fct_return_history", "mart_boundary_crosswalk",
+        "dim_municipality", "dim_municipality_history", "dim_municipality_status", "dim_period", "dim_user", "fct_area_value",
+        "fct_boundary_event", "fct_budget_monthly",
+        "fct_budget_revision", "fct_completeness", "fct_indicator_recast", "fct_indicator_value", "fct_return_history",
+        "mart_boundary_crosswalk",
         "mart_budget_profile", "mart_budget_tree", "mart_completeness_by_year", "mart_data_quality",
         "mart_indicator_peer_stats", "mart_municipality_profile",
     ]  # fmt: skip
@@ -190,7 +192,9 @@ def test_only_what_runs_on_distributed_tables_is_used(models: list[Node]) -> Non
 
 def test_facts_are_distributed_by_municipality(marts: list[Node]) -> None:
     for mart in marts:
-        if mart["name"].startswith("fct_"):
+        if mart["name"] == "fct_area_value":  # totals of raions, oblasts and the country, which are of no municipality
+            assert mart["config"]["meta"].get("distribute_by") == "area_code"
+        elif mart["name"].startswith("fct_"):
             assert mart["config"]["meta"].get("distribute_by") == "municipality_code", mart["name"]
             assert "municipality_code" in mart["config"]["meta"]["key"], mart["name"]
 

@@ -87,7 +87,7 @@ dated as (
     -- lists of the war zone begin in 2022; these were occupied before (law 1207-VII, since 20 February 2014)
     select
         units.unit_code as municipality_code,
-        '2014-02-20'::date as known_by_date,
+        '{{ var("occupation_began_on") }}'::date as known_by_date,
         'occupied' as status_code,
         latest_load.load_id,
         latest_load.is_sample

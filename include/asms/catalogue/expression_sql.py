@@ -16,8 +16,9 @@ from typing import assert_never
 from asms.catalogue.cards import Sex
 from asms.catalogue.grammar import Call, Check, Expression, Negation, Number, Operation, Origin, Reference, references
 
-STATUS_PRECEDENCE = ("C", "M_Q", "M_NR", "M_NC", "M_NA", "M_ND")
-"""Reasons that a missing input gives to what is computed from it, the strongest first. ``M_ND`` is the last: it promises
+STATUS_PRECEDENCE = ("B", "C", "M_Q", "M_NR", "M_NC", "M_NA", "M_ND")
+"""Reasons that a missing input gives to what is computed from it, the strongest first. ``B``, a series that breaks, is of inputs
+on other boundaries only. ``M_ND`` is the last: it promises
 that the value will come, so it may be said only when nothing else is lacking."""
 
 LARGEST, SMALLEST = 1e15, 1e-15

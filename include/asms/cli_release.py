@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from asms.settings import load_settings
-from asms.warehouse.connection import load_lock, open_last_warehouse
+from asms.settings import Settings, load_settings
+from asms.warehouse.connection import Warehouse, load_lock, open_last_warehouse
 
 if TYPE_CHECKING:
     from asms.warehouse.difference import Difference
@@ -33,7 +33,7 @@ def list_all(as_json: bool) -> None:
     """List the releases, the newest first; * marks the one that readers see."""
     from asms.warehouse.retention import list_releases
 
-    rows = list_releases(open_last_warehouse(load_settings()))
+    rows = list_releases(_open(load_settings()))
     if as_json:
         _put_json([asdict(row) for row in rows])
         return
@@ -57,7 +57,7 @@ def show(release_id: int, as_json: bool) -> None:
     from asms.warehouse.retention import read_manifest
 
     try:
-        found = read_manifest(open_last_warehouse(load_settings()), release_id)
+        found = read_manifest(_open(load_settings()), release_id)
     except PublishError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
@@ -97,7 +97,7 @@ def diff(before: int | None, after: int | None, limit: int, as_json: bool) -> No
     from asms.warehouse.release import PublishError
 
     settings = load_settings()
-    warehouse, manifest = open_last_warehouse(settings), settings.home / "dbt" / "manifest.json"
+    warehouse, manifest = _open(settings), settings.home / "dbt" / "manifest.json"
     try:
         if before is None:
             found = compare_candidate(warehouse, manifest, limit=limit)
@@ -122,11 +122,8 @@ def diff(before: int | None, after: int | None, limit: int, as_json: bool) -> No
 @_json_option
 def publish(hold: bool, note: str | None, yes: bool, limit: int, as_json: bool) -> None:
     """Publish the held candidate after showing what it changes. --hold makes one: 2 when a gate closes."""
-    from asms.warehouse.migrate import prepare
-
     settings = load_settings()
-    warehouse = open_last_warehouse(settings)
-    prepare(warehouse)
+    warehouse = _open(settings)
     with load_lock(warehouse, settings.lock_timeout_seconds):
         told = (
             _hold(warehouse, settings)
@@ -148,7 +145,7 @@ def rollback(release_id: int, as_json: bool) -> None:
     from asms.warehouse.release import PublishError, rollback_to
 
     try:
-        rollback_to(open_last_warehouse(load_settings()), release_id)
+        rollback_to(_open(load_settings()), release_id)
     except PublishError as error:
         raise click.ClickException(str(error)) from error
     _put_json({"release_id": release_id}) if as_json else click.echo(f"readers see release {release_id}")
@@ -165,7 +162,7 @@ def erratum(release_id: int, text: str, by: str, as_json: bool) -> None:
     from asms.warehouse.retention import note_erratum
 
     try:
-        number = note_erratum(open_last_warehouse(load_settings()), release_id, text, by)
+        number = note_erratum(_open(load_settings()), release_id, text, by)
     except PublishError as error:
         raise click.ClickException(str(error)) from error
     told = {"release_id": release_id, "erratum_no": number}
@@ -183,7 +180,7 @@ def prune(keep: int, trial: bool, as_json: bool) -> None:
     """
     from asms.warehouse.retention import prune_releases
 
-    done = prune_releases(open_last_warehouse(load_settings()), keep=keep, is_trial=trial)
+    done = prune_releases(_open(load_settings()), keep=keep, is_trial=trial)
     if as_json:
         _put_json(asdict(done))
         return
@@ -191,7 +188,16 @@ def prune(keep: int, trial: bool, as_json: bool) -> None:
     click.echo(f"{'would prune' if trial else 'pruned'}: {names}; {sum(done.row_counts.values()):,} rows removed")
 
 
-def _hold(warehouse: Any, settings: Any) -> dict[str, Any]:
+def _open(settings: Settings) -> Warehouse:
+    """The database of the last run, with its schema as this version wants it."""
+    from asms.warehouse.migrate import prepare
+
+    warehouse = open_last_warehouse(settings)
+    prepare(warehouse)
+    return warehouse
+
+
+def _hold(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
     from asms.rebuild import rebuild
 
     result = rebuild(warehouse, settings, force=False, hold=True)
@@ -203,7 +209,9 @@ def _hold(warehouse: Any, settings: Any) -> dict[str, Any]:
     return {**told, "message": f"build {result.held_build} is held: see asms release diff, then asms release publish"}
 
 
-def _publish_held(warehouse: Any, settings: Any, note: str | None, limit: int, *, is_sure: bool) -> dict[str, Any]:
+def _publish_held(
+    warehouse: Warehouse, settings: Settings, note: str | None, limit: int, *, is_sure: bool
+) -> dict[str, Any]:
     from asms.warehouse.build import SupersededError, check_build, held_build
     from asms.warehouse.difference import compare_candidate
     from asms.warehouse.release import NoReleaseError, PublishError

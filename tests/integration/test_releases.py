@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from asms.warehouse.build import SupersededError, check_build, held_build, hold_build, start_build
@@ -213,3 +214,56 @@ def test_pruning_removes_rows_that_no_kept_release_shows_and_says_so(warehouse: 
     assert told == {1: None, 2: "UA1: не та одиниця", 3: None, 4: None}
     with pytest.raises(NoReleaseError):
         note_erratum(warehouse, 9, "x", "staff")
+
+
+def _bi(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
+    with warehouse.connect("bi") as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def test_a_past_release_reads_the_same_until_it_is_pruned(two: Warehouse) -> None:
+    query = "select municipality_code, indicator_code, obs_value, obs_status from marts.release_value({})"
+    first = _bi(two, query.format(1))
+    assert first == [
+        (body, code, value, status) for body, code, value, status, _ in sorted(_FIRST, key=lambda r: r[:2])
+    ]
+    assert len(_bi(two, query.format(2))) == 6
+    rollback_to(two, 1)
+    assert _bi(two, query.format(1)) == first
+    rollback_to(two, 2)
+    assert _bi(two, query.format(1)) == first
+    with pytest.raises(psycopg.Error, match="there is no release 9") as caught:
+        _bi(two, query.format(9))
+    assert caught.value.sqlstate == "AS404"
+    with two.connect("admin") as connection:
+        connection.execute("update ops.release set is_pruned = true where release_id = 1")
+    try:
+        with pytest.raises(psycopg.Error, match="release 1 was pruned") as caught:
+            _bi(two, query.format(1))
+        assert caught.value.sqlstate == "AS410"
+    finally:
+        with two.connect("admin") as connection:
+            connection.execute("update ops.release set is_pruned = false")
+
+
+def test_the_feed_tells_what_changed_since_a_release_and_what_went(two: Warehouse) -> None:
+    query = "select kind, municipality_code, indicator_code, old_value, new_value from marts.release_change({})"
+    assert set(_bi(two, query.format(1))) == {expected[:5] for expected in _EXPECTED}
+    assert _bi(two, query.format(2)) == []
+
+
+def test_a_revision_says_what_was_what_is_and_why(two: Warehouse) -> None:
+    found = _bi(
+        two,
+        "select municipality_code, indicator_code, old_value, new_value, reason_class, rule_ids, file_name, release_id "
+        "from marts.fct_revision",
+    )
+    assert set(found) == {
+        ("UA1", "A.1", 10.0, 12.0, "return", None, "return3.xlsx", 2),
+        ("UA1", "A.2", 5.0, None, "rule", "X.LIMIT", "return3.xlsx", 2),
+        ("UA1", "A.D1", 50.0, 60.0, "inputs", None, None, 2),
+        ("UA1", "A.D2", 2.0, 4.0, "catalogue", None, None, 2),
+    }
+    rollback_to(two, 1)
+    assert _bi(two, "select * from marts.fct_revision") == []
+    rollback_to(two, 2)

@@ -25,7 +25,8 @@ create table ops.release_erratum (
     primary key (release_id, erratum_no)
 );
 
-grant select on ops.release_manifest, ops.release_erratum to asms_loader, asms_transformer, asms_gate, asms_publisher, asms_marts_owner;
+grant select on ops.release_manifest, ops.release_erratum
+to asms_loader, asms_transformer, asms_gate, asms_publisher, asms_marts_owner;
 grant insert on ops.release_manifest, ops.release_erratum to asms_publisher;
 
 set local role asms_marts_owner;

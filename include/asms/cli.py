@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from asms.cli_explain import explain
 from asms.cli_release import release
 from asms.settings import SettingsError, load_settings
 from asms.warehouse import embedded
@@ -37,6 +38,7 @@ def cli() -> None:
 
 
 cli.add_command(release)
+cli.add_command(explain)
 
 
 @cli.command()

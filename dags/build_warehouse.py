@@ -2,7 +2,8 @@
 
 Збирання вітрин: сирі дані → staging → показники → вітрини → публікація. A closed gate stops the build there and the last
 release keeps serving (docs/runbooks/gate-closed.md). Any source that brought something new starts a build, and so does
-02:00 in Kyiv; a build with nothing to do publishes nothing. `force` redoes every key.
+02:00 in Kyiv; a build with nothing to do publishes nothing. `force` redoes every key. With `ASMS_APPROVAL=required` a person
+approves before publishing.
 """
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag
@@ -34,10 +35,8 @@ def build_warehouse() -> None:
     build = tasks.check_gate.override(task_id="gate_indicators")("indicators", build)
     build = tasks.build_layer.override(task_id="build_marts")("marts", build)
     build = tasks.check_gate.override(task_id="gate_marts")("marts", build)
-    published = tasks.publish(build)
     # Two ends. The teardown runs however the build ended, and would hide a failure if it were the only one.
-    tasks.report_release(published)
-    published >> tasks.notify(started).as_teardown(on_failure_fail_dagrun=True)
+    tasks.publish_as_settled(build) >> tasks.notify(started).as_teardown(on_failure_fail_dagrun=True)
 
 
 build_warehouse()

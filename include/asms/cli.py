@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from asms.settings import Settings, SettingsError, load_settings
+from asms.cli_explain import explain
+from asms.cli_release import release
+from asms.settings import SettingsError, load_settings
 from asms.warehouse import embedded
-from asms.warehouse.connection import LockedError, Warehouse, load_lock, open_warehouse
+from asms.warehouse.connection import LockedError, load_lock
+from asms.warehouse.connection import open_last_warehouse as _last_warehouse
 from asms.warehouse.dbt import DbtError
 from asms.warehouse.migrate import MigrationError, prepare
 
@@ -32,6 +35,10 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def cli() -> None:
     """The ASMS warehouse at a terminal. Settings come from the environment (docs/reference/settings.md)."""
+
+
+cli.add_command(release)
+cli.add_command(explain)
 
 
 @cli.command()
@@ -451,14 +458,6 @@ def _breach_lines(checked: "Checked") -> Iterator[str]:
     yield "разом / total: " + ", ".join(f"{_SEVERITY_UK[name].lower()} ({name}) {n}" for name, n in counts.items())
     undecided = sum(n for (_, verdict), n in checked.verdicts.items() if verdict == "no_data")
     yield f"без даних для перевірки / no data to decide: {undecided}"
-
-
-def _last_warehouse(settings: Settings) -> Warehouse:
-    """Database of the last run, the sample's or the real one; the settings' own when nothing has run yet."""
-    last: dict[str, Any] = {}
-    if settings.last_run_file.exists() and not settings.warehouse_dsn:
-        last = json.loads(settings.last_run_file.read_text(encoding="utf-8"))
-    return open_warehouse(settings, database=last.get("database"))
 
 
 def _print_status(found: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from asms.quality.peers import apply_peer_rules
 from asms.quality.rules import apply_rules
 from asms.quality.suites import GATES
 from asms.settings import Settings
-from asms.warehouse.build import Build, end_build, start_build
+from asms.warehouse.build import Build, end_build, hold_build, start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.dbt import build_layer
 from asms.warehouse.release import publish
@@ -21,19 +21,26 @@ from asms.warehouse.release import publish
 
 @dataclass(frozen=True)
 class RebuildResult:
-    """How it ended: the release that serves now, whether it is a new one, and the gate that closed, if any."""
+    """How it ended: the release that serves now, whether it is a new one, the gate that closed, and the candidate held, if any."""
 
     release_id: int | None
     is_new: bool
     closed_gate: str | None
+    held_build: int | None = None
 
 
 def rebuild(
-    warehouse: Warehouse, settings: Settings, *, force: bool = True, after_step: Callable[[str], None] | None = None
+    warehouse: Warehouse,
+    settings: Settings,
+    *,
+    force: bool = True,
+    hold: bool = False,
+    after_step: Callable[[str], None] | None = None,
 ) -> RebuildResult:
     """Build every layer from raw through every gate and publish; ``force=False`` does only what changed.
 
-    ``after_step`` is told the name of each step when it is done.
+    ``hold`` leaves the candidate in schema ``build`` for a person to publish. ``after_step`` is told the name of each step when
+    it is done.
     """
     done = after_step or (lambda _step: None)
     store_catalogue(warehouse)
@@ -43,13 +50,15 @@ def rebuild(
     if not build.is_needed:
         return RebuildResult(_current_release(warehouse), False, None)
     try:
-        return _build(warehouse, settings.home / "dbt", build, done)
+        return _build(warehouse, settings.home / "dbt", build, done, hold=hold)
     except Exception:
         end_build(warehouse, build.build_id, "failed")
         raise
 
 
-def _build(warehouse: Warehouse, target: Path, build: Build, done: Callable[[str], None]) -> RebuildResult:
+def _build(
+    warehouse: Warehouse, target: Path, build: Build, done: Callable[[str], None], *, hold: bool
+) -> RebuildResult:
     for gate in GATES:
         if gate != "raw":
             build_layer(warehouse, gate, build.build_id, build.is_full, target_path=target)
@@ -64,6 +73,9 @@ def _build(warehouse: Warehouse, target: Path, build: Build, done: Callable[[str
             end_build(warehouse, build.build_id, "gate_closed", closed_gate=gate)
             return RebuildResult(_current_release(warehouse), False, gate)
         done(f"gate_{gate}")
+    if hold:
+        hold_build(warehouse, build.build_id)
+        return RebuildResult(_current_release(warehouse), False, None, build.build_id)
     published = publish(
         warehouse, build.build_id, target / "manifest.json", before_commit=lambda: done("publish before its commit")
     )

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -74,6 +75,8 @@ class Settings(BaseModel):
     coordinators: Path | None = None
     """CSV file with the coordinators' addresses by municipality; None means nobody is known (or the sample's own)."""
     lock_timeout_seconds: int = 60
+    approval: Literal["none", "hold", "required"] = "none"
+    """What stands before publishing: nothing; a candidate that waits for ``asms release publish``; a person asked in Airflow."""
 
     @property
     def is_sample(self) -> bool:
@@ -139,6 +142,13 @@ def parse_years(text: str | None) -> tuple[int, ...] | None:
     return tuple(years)
 
 
+def _parse_approval(text: str) -> Literal["none", "hold", "required"]:
+    known: dict[str, Literal["none", "hold", "required"]] = {"none": "none", "hold": "hold", "required": "required"}
+    if text not in known:
+        raise SettingsError(f"ASMS_APPROVAL is {text!r}; write {', '.join(known)}")
+    return known[text]
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings from ``environ`` (the process environment unless given); empty means not set."""
     given = {key: value for key, value in (os.environ if environ is None else environ).items() if value}
@@ -162,6 +172,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
         coordinators=Path(given["ASMS_COORDINATORS"]) if "ASMS_COORDINATORS" in given else None,
         lock_timeout_seconds=int(given.get("ASMS_LOCK_TIMEOUT_SECONDS", "60")),
+        approval=_parse_approval(given.get("ASMS_APPROVAL", "none")),
     )
     if settings.warehouse_dsn and settings.is_sample:
         raise SettingsError(

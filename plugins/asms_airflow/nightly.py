@@ -126,6 +126,8 @@ def _open_airflow(warehouse: Warehouse, settings: Settings, stack: ExitStack) ->
     """Make Airflow's own database and bring it to this version. Airflow is first imported here, in its environment."""
     url = create_airflow_database(warehouse, DATABASE)
     set_in_this_process(airflow_environment(settings.home / "airflow-nightly", url))
+    if settings.approval == "required":  # nobody can be asked here: the candidate waits for `asms release publish`
+        set_in_this_process({"ASMS_APPROVAL": "hold"})
     from airflow.settings import dispose_orm
     from airflow.utils import db
 
@@ -181,7 +183,7 @@ def _exit_code(run: Run, summary: Summary) -> int:
     build_status = summary.build["status"] if summary.build else None
     if build_status == "gate_closed":
         return 2
-    if build_status not in ("published", "unchanged") or run.states.get(BUILD_DAG) != "success":
+    if build_status not in ("published", "unchanged", "held") or run.states.get(BUILD_DAG) != "success":
         return 1
     return 0 if all(state == "success" for state in run.states.values()) else 3
 
@@ -189,9 +191,12 @@ def _exit_code(run: Run, summary: Summary) -> int:
 def _verdict(code: int, summary: Summary, run: Run) -> str:
     release = (summary.status.release or {}).get("release_id", "none")
     failed = [dag_id for dag_id, state in run.states.items() if state != "success"]
-    unchanged = summary.build is not None and summary.build["status"] == "unchanged"
+    good = {
+        "unchanged": f"nothing new: release {release} stands",
+        "held": f"build {(summary.build or {}).get('build_id')} is held: asms release diff, then asms release publish",
+    }
     return {
-        0: f"nothing new: release {release} stands" if unchanged else f"release {release} is published",
+        0: good.get((summary.build or {}).get("status", ""), f"release {release} is published"),
         1: f"FAILED: {', '.join(failed)}; release {release} keeps serving; see {log_file(run.settings)}",
         2: f"gate {(summary.build or {}).get('closed_gate')} is CLOSED; release {release} keeps serving; see the mail above",
         3: f"{', '.join(failed)} FAILED, the rest is in release {release}; see {log_file(run.settings)}",

@@ -100,6 +100,7 @@ def _outcome(after: Summary) -> str:
     return {
         "published": f"published, build {build.get('build_id')}",
         "unchanged": "stands: nothing new",
+        "held": f"stands: build {build.get('build_id')} waits to be published",
         "gate_closed": f"stands: gate {build.get('closed_gate')} is closed",
     }.get(build["status"], f"stands: the build is {build['status']} ({build['reason']})")
 

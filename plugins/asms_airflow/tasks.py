@@ -5,6 +5,7 @@ Imports of ``asms`` stay inside the functions: a DAG file that imports this modu
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow.sdk import get_current_context, task
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from asms.warehouse.dbt import Layer
 
 _LOG = logging.getLogger(__name__)
+_APPROVAL_TIMEOUT = timedelta(hours=12)
 
 
 class Build(TypedDict):
@@ -216,6 +218,63 @@ def publish(build: Build) -> dict[str, Any]:
         result = run(warehouse, build["build_id"], settings.home / "dbt" / "manifest.json")
     _LOG.info("release %d %s", result.release_id, "published" if result.is_new else "stands: nothing differs")
     return {"release_id": result.release_id, "is_new": result.is_new}
+
+
+@task
+def hold(build: Build) -> dict[str, Any]:
+    """Let the candidate wait for a person and say how much it changes; the values are in the log."""
+    from asms.warehouse.build import hold_build
+    from asms.warehouse.difference import compare_candidate
+    from asms.warehouse.release import NoReleaseError
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        hold_build(warehouse, build["build_id"])
+        try:
+            found = compare_candidate(warehouse, settings.home / "dbt" / "manifest.json")
+        except NoReleaseError:  # the first release has nothing to be compared with
+            return {"build_id": build["build_id"], "value_count": None}
+    for value in found.values:
+        _LOG.info("%s", value)
+    _LOG.info(
+        "build %d is held: %d figures differ from release %d", build["build_id"], found.value_count, found.from_release
+    )
+    return {"build_id": build["build_id"], "value_count": found.value_count}
+
+
+def publish_as_settled(build: Build) -> Any:
+    """The end of a build by ``ASMS_APPROVAL``: publish; or hold the candidate; or hold it, ask a person and publish on their word.
+
+    Nobody's word is a no: the candidate stays held, and the next build supersedes it. Returns the last task that may write.
+    """
+    from asms.settings import load_settings
+
+    approval = load_settings().approval
+    published: Any
+    if approval == "none":
+        published = publish(build)
+        report_release(published)
+        return published
+    held = hold(build)
+    if approval == "required":
+        from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+        asked = ApprovalOperator(
+            task_id="approve_release",
+            subject="Опублікувати збірку / publish build {{ ti.xcom_pull('hold')['build_id'] }}?",
+            body=(
+                "Змінюється значень / figures that change: **{{ ti.xcom_pull('hold')['value_count'] }}**. "
+                "Докладно / in detail: журнал задачі `hold`, `asms release diff`."
+            ),
+            defaults=ApprovalOperator.REJECT,
+            response_timeout=_APPROVAL_TIMEOUT,
+            execution_timeout=None,
+        )
+        published = publish(build)
+        held >> asked >> published
+        report_release(published)
+        return published
+    return held
 
 
 @task

@@ -220,6 +220,29 @@ def test_a_closed_gate_makes_the_run_red(dags: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("approval", "steps"), [("hold", {"hold"}), ("required", {"hold", "approve_release", "publish"})]
+)
+def test_a_person_stands_before_publishing_where_asked(
+    dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch, approval: str, steps: set[str]
+) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    assert {"hold", "approve_release"} & {task.task_id for task in dags["build_warehouse"].tasks} == set()
+    monkeypatch.setenv("ASMS_APPROVAL", approval)
+    bag = DagBag(DAGS_DIR / "build_warehouse.py")
+    assert bag.import_errors == {}
+    build = bag.dags["build_warehouse"]
+    after_gates = build.get_task("gate_marts").get_flat_relative_ids(upstream=False) - {"notify", "report_release"}
+    assert after_gates == steps
+    assert build.get_task("notify").is_teardown
+    if approval == "required":
+        asked = build.get_task("approve_release")
+        assert asked.defaults == ["Reject"]
+        assert asked.response_timeout is not None
+        assert asked.get_flat_relative_ids(upstream=False) == {"publish", "report_release", "notify"}
+
+
 def test_parsing_a_dag_imports_nothing_heavy(tmp_path: Path) -> None:
     files = sorted(str(file) for file in DAGS_DIR.glob("*.py"))
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}

@@ -107,12 +107,14 @@ class SupersededError(RuntimeError):
 def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool = False) -> Build:
     """Fix what this build publishes and write ``ops.changed_key``; one transaction.
 
-    A build that was running before is marked superseded: its steps check and stop.
+    A build that was running before, or held for a person, is marked superseded: its steps check and stop.
     ``force`` redoes every key even when nothing changed.
     """
     with warehouse.connect("publisher") as connection:
         connection.execute("select ops.refresh_statistics()")
-        connection.execute("update ops.build set status = 'superseded', finished_at = now() where status = 'running'")
+        connection.execute(
+            "update ops.build set status = 'superseded', finished_at = now() where status in ('running', 'held')"
+        )
         inputs = current_inputs(connection)
         reasons = _full_reasons(connection, inputs, force=force)
         loads = connection.execute(_UNPUBLISHED_LOADS).fetchall()
@@ -158,7 +160,7 @@ def check_build(warehouse: Warehouse, build_id: int) -> None:
     """
     with warehouse.connect("publisher") as connection:
         row = connection.execute("select status, inputs from ops.build where build_id = %s", (build_id,)).fetchone()
-        if row is None or row[0] != "running":
+        if row is None or row[0] not in ("running", "held"):
             raise SupersededError(
                 f"build {build_id} is {row[0] if row else 'unknown'}: a later build took over, or it ended; start a new run"
             )
@@ -176,6 +178,22 @@ def end_build(warehouse: Warehouse, build_id: int, status: BuildEnd, *, closed_g
             "where build_id = %s and status = 'running'",
             (status, closed_gate, build_id),
         )
+
+
+def hold_build(warehouse: Warehouse, build_id: int) -> None:
+    """Let a finished build wait for a person (``asms release publish``). Raises SupersededError as ``check_build`` does."""
+    check_build(warehouse, build_id)
+    with warehouse.connect("publisher") as connection:
+        connection.execute(
+            "update ops.build set status = 'held' where build_id = %s and status in ('running', 'held')", (build_id,)
+        )
+
+
+def held_build(warehouse: Warehouse) -> int | None:
+    """The candidate that waits to be published; None when there is none."""
+    with warehouse.connect("publisher") as connection:
+        row = connection.execute("select build_id from ops.build where status = 'held'").fetchone()
+    return int(row[0]) if row else None
 
 
 def current_inputs(connection: psycopg.Connection) -> dict[str, str]:

@@ -111,6 +111,14 @@ def open_warehouse(settings: Settings, database: str | None = None) -> Warehouse
     )
 
 
+def open_last_warehouse(settings: Settings) -> Warehouse:
+    """The database of the last run, the sample's or the real one; the settings' own when nothing has run yet."""
+    last: dict[str, str] = {}
+    if settings.last_run_file.exists() and not settings.warehouse_dsn:
+        last = json.loads(settings.last_run_file.read_text(encoding="utf-8"))
+    return open_warehouse(settings, database=last.get("database"))
+
+
 @contextmanager
 def load_lock(warehouse: Warehouse, timeout_seconds: int) -> Iterator[None]:
     """Hold the one lock against two loads at once, for as long as the block runs.

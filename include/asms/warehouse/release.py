@@ -18,11 +18,12 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from asms.warehouse.build import code_version
 from asms.warehouse.connection import Warehouse, read_number
+from asms.warehouse.manifest import record_manifest
 
 _LOG = logging.getLogger(__name__)
-_PUBLISH_LOCK = 0x41534D50
+PUBLISH_LOCK = 0x41534D50
 _HASH_MODULUS = 1 << 60
-_FACT_TABLE = "fct_indicator_value"
+FACT_TABLE = "fct_indicator_value"
 
 
 class PublishError(RuntimeError):
@@ -35,6 +36,14 @@ class ReconciliationError(PublishError):
 
 class BreakingChangeError(PublishError):
     """A contract changed in a way that readers cannot follow."""
+
+
+class NoReleaseError(PublishError):
+    """There is no such release."""
+
+
+class ReleasePrunedError(PublishError):
+    """The rows of the release are gone by the retention rule; its manifest is still there."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,7 @@ def publish(
     marts = read_contracts(manifest)
     with warehouse.connect("publisher") as connection:
         connection.execute("set local lock_timeout = '5s'")
-        connection.execute("select pg_advisory_xact_lock(%s)", (_PUBLISH_LOCK,))
+        connection.execute("select pg_advisory_xact_lock(%s)", (PUBLISH_LOCK,))
         _check_running(connection, build_id)
         highest = read_number(connection, "select coalesce(max(release_id), 0) from ops.release")
         new = highest + 1
@@ -155,6 +164,8 @@ def publish(
         if is_new:
             _record_release(connection, warehouse, build_id, new, changes, note)
         _record_inputs(connection, build_id, release_id)
+        if is_new:
+            record_manifest(connection, new, {mart.name: mart.business_names for mart in marts})
         connection.execute(
             "update ops.build set status = %s, release_id = %s, finished_at = now() where build_id = %s",
             ("published" if is_new else "unchanged", release_id, build_id),
@@ -169,15 +180,25 @@ def rollback_to(warehouse: Warehouse, release_id: int) -> None:
     """Let the marts show ``release_id`` again: a move of the pointer. The next release is still numbered after the highest.
 
     Raises:
-        PublishError: there is no such release.
+        NoReleaseError: there is no such release.
+        ReleasePrunedError: its rows are gone.
     """
     with warehouse.connect("publisher") as connection:
-        done = connection.execute(
-            "update ops.current_release set release_id = %s from ops.release where release.release_id = %s",
-            (release_id, release_id),
+        connection.execute("select pg_advisory_xact_lock(%s)", (PUBLISH_LOCK,))
+        check_release(connection, release_id)
+        connection.execute("update ops.current_release set release_id = %s", (release_id,))
+
+
+def check_release(connection: psycopg.Connection, release_id: int) -> None:
+    """Raise NoReleaseError or ReleasePrunedError unless the rows of ``release_id`` can be read."""
+    row = connection.execute("select is_pruned from ops.release where release_id = %s", (release_id,)).fetchone()
+    if row is None:
+        raise NoReleaseError(f"there is no release {release_id}: list them with asms release list")
+    if row[0]:
+        raise ReleasePrunedError(
+            f"release {release_id} was pruned: its manifest stands (asms release show {release_id}), its rows are gone; "
+            "raw is whole, so its commit and asms rebuild make it again"
         )
-        if done.rowcount != 1:
-            raise PublishError(f"there is no release {release_id}")
 
 
 # The rows that a build which is not full may have made otherwise than they are published, as dbt's macro `redo_condition` has
@@ -194,7 +215,7 @@ _REDONE = {
 _CHANGED_CELLS = f"""
 create temporary table if not exists changed_cell on commit drop as
 select distinct fact.indicator_code, fact.sex, years.time_period
-from published.{_FACT_TABLE} as fact
+from published.{FACT_TABLE} as fact
 cross join lateral (
     values
     (fact.time_period),
@@ -206,7 +227,7 @@ where fact.release_from = %(new)s or fact.release_to = %(new)s
 
 def _in_order(marts: Sequence[Mart]) -> list[Mart]:
     """Facts first: what else may have changed is told from them."""
-    return sorted(marts, key=lambda mart: (mart.name != _FACT_TABLE, mart.name))
+    return sorted(marts, key=lambda mart: (mart.name != FACT_TABLE, mart.name))
 
 
 def _is_full(connection: psycopg.Connection, build_id: int) -> bool:
@@ -222,7 +243,7 @@ def _redone(mart: Mart, *, is_full: bool) -> sql.SQL:
 
 def _check_running(connection: psycopg.Connection, build_id: int) -> None:
     row = connection.execute("select status from ops.build where build_id = %s for update", (build_id,)).fetchone()
-    if row is None or row[0] != "running":
+    if row is None or row[0] not in ("running", "held"):
         raise PublishError(f"build {build_id} is {row[0] if row else 'unknown'}, so it cannot be published")
 
 
@@ -421,7 +442,7 @@ def _record_release(
     changes: Sequence[TableChange],
     note: str | None,
 ) -> None:
-    facts = next((change.row_count for change in changes if change.name == _FACT_TABLE), 0)
+    facts = next((change.row_count for change in changes if change.name == FACT_TABLE), 0)
     connection.execute(
         "insert into ops.release (release_id, build_id, fact_count, code_version, catalogue_version, is_sample, note) "
         "values (%s, %s, %s, %s, coalesce((select catalogue_version from catalogue.version), 'none'), %s, %s)",

@@ -52,13 +52,13 @@ class Status:
 
     @property
     def exit_code(self) -> int:
-        """0 fresh, 1 the last build crashed or there was none, 2 a gate is closed, 3 a source could not be loaded."""
+        """0 fresh or held for a person, 1 the last build crashed or there was none, 2 a gate is closed, 3 a source could not be loaded."""
         last = (self.last_build or {}).get("status")
         if last == "gate_closed" or self.closed_gates:
             return 2
         if any(not source["is_ok"] for source in self.sources):
             return 3
-        return 0 if last in ("published", "unchanged") else 1
+        return 0 if last in ("published", "unchanged", "held") else 1
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain JSON values; moments in ISO 8601, UTC."""

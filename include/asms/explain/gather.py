@@ -1,0 +1,334 @@
+"""Reading everything that the warehouse knows about one published value."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import dict_row
+
+from asms.catalogue.grammar import Call, Expression, Negation, Number, Operation, Reference, parse_formula
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.release import check_release
+
+_SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}
+_DEEPEST = 6
+
+
+class ExplainError(ValueError):
+    """There is no such published value; the message says what was looked for and what to do."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One delivery that carried the bytes; ``received_at`` in UTC."""
+
+    channel: str
+    path: str
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a reported figure stands, down to the cell."""
+
+    file_name: str
+    sha256: str
+    """Name of the bytes in the landing store."""
+    sheet: str | None
+    cell: str | None
+    value_text: str | None
+    """As the sender wrote it."""
+    reason_text: str | None
+    remark_text: str | None
+    sender: str
+    form: str
+    arrivals: tuple[Arrival, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A rule and how it stands: ``failed``, ``failed_before`` (a closed finding) or ``no_finding``."""
+
+    rule_id: str
+    title_uk: str
+    severity: str
+    outcome: str
+    message_uk: str | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What a sender wrote about a warning, and what staff decided."""
+
+    rule_id: str
+    text: str
+    status: str
+    decided_by: str | None
+
+
+@dataclass(frozen=True)
+class Vintage:
+    """What the releases from ``release_from`` up to, not including, ``release_to`` show."""
+
+    release_from: int
+    release_to: int | None
+    published_at: datetime
+    obs_value: float | None
+    obs_status: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The birth certificate of one figure. Derived figures have a formula and inputs, reported ones a source."""
+
+    municipality_code: str
+    municipality_name: str | None
+    indicator_code: str
+    indicator_name: str | None
+    time_period: str
+    sex: str
+    unit_measure: str | None
+    release_id: int
+    obs_value: float | None
+    obs_status: str
+    """As in docs/naming.md; ``not_published`` for an input that the release does not show."""
+    formula: str | None
+    formula_with_figures: str | None
+    inputs: "tuple[Certificate, ...]"
+    source: Source | None
+    verdicts: tuple[Verdict, ...]
+    explanations: tuple[Explained, ...]
+    vintages: tuple[Vintage, ...]
+
+
+_FACTS: LiteralString = """
+select
+    fact.obs_value, fact.obs_status, fact.unit_measure, fact.is_derived, fact.submission_id, fact.collection_code,
+    fact.release_from, fact.release_to, release.published_at
+from published.fct_indicator_value as fact
+inner join ops.release on fact.release_from = release.release_id
+where
+    fact.municipality_code = %(body)s and fact.indicator_code = %(code)s and fact.time_period = %(period)s and fact.sex = %(sex)s
+order by fact.release_from
+"""
+
+_NAMES: LiteralString = """
+select
+    (
+        select card.name_uk from published.dim_indicator as card
+        where card.indicator_code = %(code)s and card.release_from <= %(at)s and (card.release_to is null or card.release_to > %(at)s)
+    ) as indicator_name,
+    (
+        select card.formula from published.dim_indicator as card
+        where card.indicator_code = %(code)s and card.release_from <= %(at)s and (card.release_to is null or card.release_to > %(at)s)
+    ) as formula,
+    (
+        select card.is_sex_split from published.dim_indicator as card
+        where card.indicator_code = %(code)s and card.release_from <= %(at)s and (card.release_to is null or card.release_to > %(at)s)
+    ) as is_sex_split,
+    (
+        select body.name_uk from published.dim_municipality as body
+        where
+            body.municipality_code = %(body)s
+            and body.release_from <= %(at)s and (body.release_to is null or body.release_to > %(at)s)
+    ) as municipality_name
+"""
+
+_SOURCE: LiteralString = """
+select
+    submission.file_name, submission.sha256, submission.municipality_text as sender,
+    concat(submission.form_code, ' ', submission.form_version) as form,
+    cell.sheet, cell.cell, cell.value_text, cell.reason_text, cell.remark_text
+from raw.submission
+left join raw.submission_cell as cell
+    on submission.submission_id = cell.submission_id and cell.indicator_code = %(code)s and cell.sex = %(sex)s
+where submission.submission_id = %(submission)s
+order by cell.value_type = 'empty', cell.sheet, cell.cell
+limit 1
+"""
+
+_ARRIVALS: LiteralString = """
+select delivery.channel, delivery.path, delivery.received_at
+from raw.submission_delivery
+inner join raw.delivery on submission_delivery.delivery_id = delivery.delivery_id
+where submission_delivery.submission_id = %(submission)s
+order by delivery.received_no
+"""
+
+_VERDICTS: LiteralString = """
+with
+
+failed as (
+
+    select rule_id, bool_or(is_open) as is_open, (array_agg(message_uk order by is_open desc, finding_id))[1] as message_uk
+    from quality.finding
+    where submission_id = %(submission)s and indicator_code = %(code)s and coalesce(sex, %(sex)s) = %(sex)s
+    group by rule_id
+
+),
+
+asked as (
+
+    select compiled_rule.rule_id
+    from catalogue.formula_input
+    inner join catalogue.compiled_rule on formula_input.slot = any(compiled_rule.slots)
+    where formula_input.indicator_code = %(code)s and formula_input.sex = %(sex)s and formula_input.period_offset = 0
+    union
+    select rule_id from failed
+
+)
+
+select
+    rule.rule_id, rule.title_uk, rule.severity,
+    case when failed.is_open then 'failed' when failed.rule_id is not null then 'failed_before' else 'no_finding' end as outcome,
+    failed.message_uk
+from asked
+inner join quality.rule on asked.rule_id = rule.rule_id
+left join failed on asked.rule_id = failed.rule_id
+order by failed.is_open desc nulls last, failed.rule_id is null, rule.rule_id
+"""
+
+_EXPLANATIONS: LiteralString = """
+select rule_id, text, status, decided_by
+from quality.explanation
+where municipality_code = %(body)s and time_period = %(period)s and indicator_code = %(code)s and coalesce(sex, %(sex)s) = %(sex)s
+order by offered_at, explanation_id
+"""
+
+_REGISTER: LiteralString = """
+select time_period, population
+from staging.stg_population__municipality
+where municipality_code = %(body)s and time_period <= %(period)s
+order by time_period desc
+limit 1
+"""
+
+
+def explain_value(
+    warehouse: Warehouse,
+    municipality_code: str,
+    indicator_code: str,
+    time_period: str,
+    sex: str = "T",
+    release_id: int | None = None,
+) -> Certificate:
+    """Tell where one published figure comes from; role ``gate``, reads only.
+
+    ``release_id`` None is the current release. What is told of rules and explanations is what is known now.
+
+    Raises:
+        ExplainError: the release has no such value.
+        NoReleaseError, ReleasePrunedError: the release cannot be read.
+    """
+    with warehouse.connect("gate") as connection:
+        if release_id is None:
+            row = connection.execute("select release_id from ops.current_release").fetchone()
+            if row is None:
+                raise ExplainError("there is no release yet: run make nightly")
+            release_id = int(row[0])
+        check_release(connection, release_id)
+        found = _explain(connection, (municipality_code, indicator_code, time_period, sex), release_id, 0)
+    if found.obs_status == "not_published":
+        raise ExplainError(
+            f"release {release_id} has no value of {indicator_code} ({sex}) for {municipality_code} in {time_period}: look for "
+            "the codes in marts.dim_indicator and marts.dim_municipality; restricted indicators are not published"
+        )
+    return found
+
+
+def _explain(
+    connection: psycopg.Connection, place: tuple[str, str, str, str], release_id: int, depth: int
+) -> Certificate:
+    body, code, period, sex = place
+    asked: dict[str, Any] = {"body": body, "code": code, "period": period, "sex": sex, "at": release_id}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        facts = cursor.execute(_FACTS, asked).fetchall()
+        names = cursor.execute(_NAMES, asked).fetchone() or {}
+        shown = next((fact for fact in facts if _stands(fact, release_id)), None)
+        submission = {**asked, "submission": shown["submission_id"] if shown else None}
+        source = _source(cursor, submission) if shown and shown["submission_id"] else None
+        verdicts = cursor.execute(_VERDICTS, submission).fetchall() if source else []
+        explanations = cursor.execute(_EXPLANATIONS, asked).fetchall()
+    formula = names.get("formula") if shown and shown["is_derived"] and depth < _DEEPEST else None
+    inputs: list[Certificate] = []
+    figures = None
+    if formula:
+        expression = parse_formula(formula, code)
+        figures = _spell(expression, lambda reference: _figure(connection, reference, place, release_id, depth, inputs))
+    return Certificate(
+        municipality_code=body,
+        municipality_name=names.get("municipality_name"),
+        indicator_code=code,
+        indicator_name=names.get("indicator_name"),
+        time_period=period,
+        sex=sex,
+        unit_measure=shown["unit_measure"] if shown else None,
+        release_id=release_id,
+        obs_value=shown["obs_value"] if shown else None,
+        obs_status=shown["obs_status"] if shown else "not_published",
+        formula=formula,
+        formula_with_figures=figures,
+        inputs=tuple(inputs),
+        source=source,
+        verdicts=tuple(Verdict(**row) for row in verdicts),
+        explanations=tuple(Explained(**row) for row in explanations),
+        vintages=tuple(
+            Vintage(f["release_from"], f["release_to"], f["published_at"], f["obs_value"], f["obs_status"])
+            for f in facts
+        ),
+    )
+
+
+def _stands(fact: dict[str, Any], release_id: int) -> bool:
+    return fact["release_from"] <= release_id and (fact["release_to"] is None or fact["release_to"] > release_id)
+
+
+def _source(cursor: psycopg.Cursor[dict[str, Any]], asked: dict[str, Any]) -> Source | None:
+    row = cursor.execute(_SOURCE, asked).fetchone()
+    if row is None:
+        return None
+    arrivals = cursor.execute(_ARRIVALS, asked).fetchall()
+    return Source(**row, arrivals=tuple(Arrival(**arrival) for arrival in arrivals))
+
+
+def _figure(
+    connection: psycopg.Connection,
+    reference: Reference,
+    place: tuple[str, str, str, str],
+    release_id: int,
+    depth: int,
+    inputs: list[Certificate],
+) -> str:
+    """Explain one reference of a formula, keep it in ``inputs`` once, and return its figure or status."""
+    body, _, period, sex = place
+    year = str(int(period[:4]) + reference.period_offset)
+    if reference.origin == "register":
+        row = connection.execute(_REGISTER, {"body": body, "period": year}).fetchone()
+        return f"{row[1]:,} [{reference.indicator_code}, реєстр {row[0]}]" if row else "M_NR"
+    is_split = connection.execute(_NAMES, {"body": body, "code": reference.indicator_code, "at": release_id}).fetchone()
+    asked = (body, reference.indicator_code, year, reference.sex or (sex if is_split and is_split[2] else "T"))
+    known = next((i for i in inputs if (body, i.indicator_code, i.time_period, i.sex) == asked), None)
+    if known is None:
+        known = _explain(connection, asked, release_id, depth + 1)
+        inputs.append(known)
+    return spell_value(known.obs_value, known.obs_status)
+
+
+def spell_value(value: float | None, status: str) -> str:
+    """A figure as people read it, or the status that stands in its place."""
+    return f"{value:,.10g}".replace(",", " ") if value is not None else status
+
+
+def _spell(expression: Expression, figure: Any) -> str:
+    match expression:
+        case Number(value):
+            return f"{value:g}"
+        case Reference():
+            return str(figure(expression))
+        case Negation(operand):
+            return f"−{_spell(operand, figure)}"
+        case Operation(operator, left, right):
+            return f"({_spell(left, figure)} {_SIGNS[operator]} {_spell(right, figure)})"
+        case Call(function, arguments):
+            return f"{function}({', '.join(_spell(argument, figure) for argument in arguments)})"

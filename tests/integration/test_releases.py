@@ -1,0 +1,269 @@
+"""What is known of releases: their difference, manifest, errata, holding and pruning."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from asms.warehouse.build import SupersededError, check_build, held_build, hold_build, start_build
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.difference import compare_candidate, compare_releases
+from asms.warehouse.manifest import hash_manifest
+from asms.warehouse.release import NoReleaseError, ReleasePrunedError, publish, rollback_to
+from asms.warehouse.retention import list_releases, note_erratum, prune_releases, read_manifest
+from tests.conftest import copied
+
+_FACT = {
+    "municipality_code": "text", "indicator_code": "text", "collection_code": "text", "time_period": "text", "sex": "text",
+    "period_start": "date", "obs_value": "double precision", "obs_status": "text", "status_reason": "text",
+    "unit_measure": "text", "unit_mult": "integer", "is_derived": "boolean", "conf_status": "text", "is_sample": "boolean",
+    "submission_id": "text", "load_id": "text",
+}  # fmt: skip
+_CARD = {"indicator_code": "text", "unit_measure": "text", "formula": "text"}
+_KEYS = {
+    "fct_indicator_value": ["municipality_code", "collection_code", "indicator_code", "time_period", "sex"],
+    "dim_indicator": ["indicator_code"],
+}
+
+Row = tuple[str, str, float | None, str, str | None]
+"""municipality, indicator (one with a D is derived), value, status, submission."""
+
+
+def write_manifest(folder: Path) -> Path:
+    """A manifest of the two marts that releases are compared by, reduced to what the publisher reads."""
+    nodes = {
+        name: {
+            "resource_type": "model", "schema": "build", "name": name, "description": "Рядок. / Row.",
+            "config": {"contract": {"enforced": True}, "meta": {"key": _KEYS[name], "not_business": ["load_id"]}},
+            "columns": {c: {"name": c, "data_type": kind, "description": "x / x"} for c, kind in columns.items()},
+        }
+        for name, columns in (("fct_indicator_value", _FACT), ("dim_indicator", _CARD))
+    }  # fmt: skip
+    folder.mkdir(exist_ok=True, parents=True)
+    file = folder / "manifest.json"
+    file.write_text(json.dumps({"nodes": nodes}))
+    return file
+
+
+def fill_build(warehouse: Warehouse, rows: list[Row], cards: dict[str, str] | None = None, load_id: str = "l") -> None:
+    """Put facts of 2024 and cards (code to formula) into schema ``build``."""
+    with warehouse.connect("transformer") as connection:
+        for name, columns in (("fct_indicator_value", _FACT), ("dim_indicator", _CARD)):
+            spelled = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+            connection.execute(f"drop table if exists build.{name}".encode())
+            connection.execute(f"create table build.{name} ({spelled})".encode())
+        cursor = connection.cursor()
+        cursor.executemany(
+            "insert into build.fct_indicator_value values "
+            "(%s, %s, 'ASMS', '2024', 'T', '2024-01-01', %s, %s, null, 'осіб', 0, %s, 'free', true, %s, %s)",
+            [(body, code, value, status, ".D" in code, sent, load_id) for body, code, value, status, sent in rows],
+        )
+        cursor.executemany(
+            "insert into build.dim_indicator values (%s, 'осіб', %s)", list((cards or {}).items()) or [("A.1", None)]
+        )
+
+
+def release(warehouse: Warehouse, folder: Path, rows: list[Row], cards: dict[str, str] | None = None) -> int:
+    fill_build(warehouse, rows, cards)
+    build = start_build(warehouse, force=True)
+    return publish(warehouse, build.build_id, write_manifest(folder)).release_id
+
+
+_FIRST: list[Row] = [
+    ("UA1", "A.1", 10.0, "A", "s1"),
+    ("UA1", "A.2", 5.0, "A", "s1"),
+    ("UA1", "A.D1", 50.0, "A", None),
+    ("UA1", "A.D2", 2.0, "A", None),
+    ("UA2", "A.1", 7.0, "A", "s2"),
+    ("UA2", "A.2", 8.0, "A", "s2"),
+]
+# UA1 sent a correction that a rule rejects in part; the formula of A.D2 changed; UA2's A.2 went; UA3 came
+_SECOND: list[Row] = [
+    ("UA1", "A.1", 12.0, "A", "s3"),
+    ("UA1", "A.2", None, "M_Q", "s3"),
+    ("UA1", "A.D1", 60.0, "A", None),
+    ("UA1", "A.D2", 4.0, "A", None),
+    ("UA2", "A.1", 7.0, "A", "s4"),
+    ("UA3", "A.1", 1.0, "A", "s5"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("releases")
+
+
+@pytest.fixture(scope="module")
+def two(template_warehouse: Warehouse, folder: Path) -> Iterator[Warehouse]:
+    """Two releases that differ in every way."""
+    with copied(template_warehouse) as warehouse:
+        with warehouse.connect("admin") as connection:
+            connection.execute(
+                "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
+                "values ('l1', 'submissions', 'd', '1', 'loaded', true);"
+                "insert into raw.submission select 's' || n, 'l1', 'sha', 'return' || n || '.xlsx', 'F', '1', 'ASMS', 'UA1', '', "
+                "'2024', 1 from generate_series(1, 5) as n;"
+                "insert into quality.rule (rule_id, engine, level, severity, title_uk, title_en, remedy_uk, remedy_en, owner) "
+                "values ('X.LIMIT', 'sql', 'cell', 'error', 'x', 'x', 'x', 'x', 'x');"
+                "insert into quality.finding (finding_id, rule_id, severity, dataset, submission_id, indicator_code, sex, "
+                "message_uk, message_en, remedy_uk, remedy_en) "
+                "values ('f', 'X.LIMIT', 'error', 'submissions', 's3', 'A.2', 'T', 'x', 'x', 'x', 'x')"
+            )
+        release(warehouse, folder, _FIRST, {"A.D1": "A.1 × A.2", "A.D2": "A.1 ÷ A.2"})
+        release(warehouse, folder, _SECOND, {"A.D1": "A.1 × A.2", "A.D2": "A.1 − A.2"})
+        yield warehouse
+
+
+def _changes(found: Any) -> set[tuple[Any, ...]]:
+    return {
+        (v.kind, v.municipality_code, v.indicator_code, v.old_value, v.new_value, v.cause, v.cause_detail)
+        for v in found.values
+    }
+
+
+_EXPECTED = {
+    ("changed", "UA1", "A.1", 10.0, 12.0, "return", "return3.xlsx"),
+    ("changed", "UA1", "A.2", 5.0, None, "rule", "X.LIMIT"),
+    ("changed", "UA1", "A.D1", 50.0, 60.0, "inputs", None),
+    ("changed", "UA1", "A.D2", 2.0, 4.0, "catalogue", None),
+    ("gone", "UA2", "A.2", 8.0, None, "return", "return2.xlsx"),
+    ("new", "UA3", "A.1", None, 1.0, "return", "return5.xlsx"),
+}
+
+
+def test_two_releases_are_told_apart_by_value_and_cause(two: Warehouse, folder: Path) -> None:
+    found = compare_releases(two, folder / "manifest.json", 1, 2)
+    assert _changes(found) == _EXPECTED  # UA2's A.1 came in another return with the same value
+    counts = {table.table_name: (table.new_count, table.gone_count, table.changed_count) for table in found.tables}
+    assert counts == {"fct_indicator_value": (1, 1, 5), "dim_indicator": (0, 0, 1)}
+    first = {row.indicator_code: row for row in found.indicators}["A.1"]
+    assert (first.new_count, first.changed_count, first.municipality_count, first.sum_difference) == (1, 1, 2, 2.0)
+    back = compare_releases(two, folder / "manifest.json", 2, 1)
+    assert {(v.municipality_code, v.indicator_code, v.old_value, v.new_value) for v in back.values} == {
+        (body, code, new, old) for _, body, code, old, new, _, _ in _EXPECTED
+    }
+    assert compare_releases(two, folder / "manifest.json", 2, 2).tables == []
+    with pytest.raises(NoReleaseError, match="no release 9"):
+        compare_releases(two, folder / "manifest.json", 1, 9)
+
+
+def test_a_held_candidate_is_compared_published_or_superseded(warehouse: Warehouse, tmp_path: Path) -> None:
+    release(warehouse, tmp_path, _FIRST)
+    with pytest.raises(NoReleaseError, match="no candidate is held"):
+        compare_candidate(warehouse, tmp_path / "manifest.json")
+    fill_build(warehouse, _SECOND)
+    candidate = start_build(warehouse, force=True).build_id
+    hold_build(warehouse, candidate)
+    found = compare_candidate(warehouse, tmp_path / "manifest.json", limit=1)
+    assert (found.from_release, found.to_release, found.value_count, len(found.values)) == (1, None, 6, 1)
+    assert [row.release_id for row in list_releases(warehouse)] == [1]
+    later = start_build(warehouse, force=True).build_id
+    with pytest.raises(SupersededError):
+        check_build(warehouse, candidate)
+    assert held_build(warehouse) is None
+    hold_build(warehouse, later)
+    assert publish(warehouse, later, tmp_path / "manifest.json").release_id == 2
+    assert held_build(warehouse) is None
+
+
+def test_the_manifest_says_what_a_release_is_made_of_and_repeats(
+    two: Warehouse, template_warehouse: Warehouse, folder: Path
+) -> None:
+    found = read_manifest(two, 2)
+    assert found["sources"]["submissions"]["load_count"] == 1
+    assert "load_id" not in found["tables"]["fct_indicator_value"]["columns"]
+    assert found["tables"]["fct_indicator_value"]["row_count"] == 6
+    with copied(template_warehouse) as again:
+        with again.connect("admin") as connection:
+            connection.execute(
+                "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
+                "values ('l1', 'submissions', 'd', '1', 'loaded', true)"
+            )
+        release(again, folder, _SECOND, {"A.D1": "A.1 × A.2", "A.D2": "A.1 − A.2"})
+        repeated = read_manifest(again, 1)
+        assert repeated["manifest_hash"] == found["manifest_hash"] != read_manifest(two, 1)["manifest_hash"]
+        assert hash_manifest({key: repeated[key] for key in (
+            "catalogue_version", "code_version", "is_sample", "tables", "sources")}) == repeated["manifest_hash"]  # fmt: skip
+    with pytest.raises(NoReleaseError, match="no release 9"):
+        read_manifest(two, 9)
+
+
+def test_pruning_removes_rows_that_no_kept_release_shows_and_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
+    for value in (1.0, 2.0, 3.0, 4.0):
+        release(warehouse, tmp_path, [("UA1", "A.1", value, "A", "s"), ("UA2", "A.1", 9.0, "A", "s")])
+    note_erratum(warehouse, 2, "UA1: не та одиниця", "staff")
+    assert prune_releases(warehouse, keep=1, is_trial=True).release_ids == [1, 3]
+    assert list_releases(warehouse)[-1].is_pruned is False
+    done = prune_releases(warehouse, keep=1)
+    assert (done.release_ids, done.row_counts["fct_indicator_value"]) == ([1, 3], 2)
+    rollback_to(warehouse, 2)
+    with warehouse.connect("bi") as connection:
+        shown = connection.execute(
+            "select obs_value from marts.fct_indicator_value order by municipality_code"
+        ).fetchall()
+    assert shown == [(2.0,), (9.0,)]
+    with pytest.raises(ReleasePrunedError, match="release 3 was pruned"):
+        rollback_to(warehouse, 3)
+    with pytest.raises(ReleasePrunedError):
+        compare_releases(warehouse, tmp_path / "manifest.json", 1, 4)
+    assert read_manifest(warehouse, 1)["is_pruned"] is True
+    told = {row.release_id: row.errata for row in list_releases(warehouse)}
+    assert told == {1: None, 2: "UA1: не та одиниця", 3: None, 4: None}
+    with pytest.raises(NoReleaseError):
+        note_erratum(warehouse, 9, "x", "staff")
+
+
+def _bi(warehouse: Warehouse, query: str) -> list[tuple[Any, ...]]:
+    with warehouse.connect("bi") as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def test_a_past_release_reads_the_same_until_it_is_pruned(two: Warehouse) -> None:
+    query = "select municipality_code, indicator_code, obs_value, obs_status from marts.release_value({})"
+    first = _bi(two, query.format(1))
+    assert first == [
+        (body, code, value, status) for body, code, value, status, _ in sorted(_FIRST, key=lambda r: r[:2])
+    ]
+    assert len(_bi(two, query.format(2))) == 6
+    rollback_to(two, 1)
+    assert _bi(two, query.format(1)) == first
+    rollback_to(two, 2)
+    assert _bi(two, query.format(1)) == first
+    with pytest.raises(psycopg.Error, match="there is no release 9") as caught:
+        _bi(two, query.format(9))
+    assert caught.value.sqlstate == "AS404"
+    with two.connect("admin") as connection:
+        connection.execute("update ops.release set is_pruned = true where release_id = 1")
+    try:
+        with pytest.raises(psycopg.Error, match="release 1 was pruned") as caught:
+            _bi(two, query.format(1))
+        assert caught.value.sqlstate == "AS410"
+    finally:
+        with two.connect("admin") as connection:
+            connection.execute("update ops.release set is_pruned = false")
+
+
+def test_the_feed_tells_what_changed_since_a_release_and_what_went(two: Warehouse) -> None:
+    query = "select kind, municipality_code, indicator_code, old_value, new_value from marts.release_change({})"
+    assert set(_bi(two, query.format(1))) == {expected[:5] for expected in _EXPECTED}
+    assert _bi(two, query.format(2)) == []
+
+
+def test_a_revision_says_what_was_what_is_and_why(two: Warehouse) -> None:
+    found = _bi(
+        two,
+        "select municipality_code, indicator_code, old_value, new_value, reason_class, rule_ids, file_name, release_id "
+        "from marts.fct_revision",
+    )
+    assert set(found) == {
+        ("UA1", "A.1", 10.0, 12.0, "return", None, "return3.xlsx", 2),
+        ("UA1", "A.2", 5.0, None, "rule", "X.LIMIT", "return3.xlsx", 2),
+        ("UA1", "A.D1", 50.0, 60.0, "inputs", None, None, 2),
+        ("UA1", "A.D2", 2.0, 4.0, "catalogue", None, None, 2),
+    }
+    rollback_to(two, 1)
+    assert _bi(two, "select * from marts.fct_revision") == []
+    rollback_to(two, 2)

@@ -252,7 +252,7 @@ def _fill(
     connection: "DuckDBPyConnection", catalogue: Catalogue, compiled: Compiled, sent: Sequence[SentReturn]
 ) -> None:
     for table, (_, rows) in catalogue_rows(catalogue, compiled).items():
-        if table not in ("compiled_formula", "indicator_version", "peer_limit"):
+        if table not in ("compiled_formula", "indicator_version", "peer_limit", "register_source"):
             _insert(connection, f"catalogue.{table}", rows)
     _insert(connection, "quality.rule", [(rule.rule_id, rule.valid_from, rule.valid_to) for rule in catalogue.rules])
     with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as file:

@@ -31,6 +31,7 @@ def build_warehouse() -> None:
     build = tasks.apply_rules(build)
     build = tasks.check_gate.override(task_id="gate_staging")("staging", build)
     build = tasks.build_layer.override(task_id="build_indicators")("indicators", build)
+    build = tasks.apply_register_rule(build)
     build = tasks.apply_peer_rules(build)
     build = tasks.check_gate.override(task_id="gate_indicators")("indicators", build)
     build = tasks.build_layer.override(task_id="build_marts")("marts", build)

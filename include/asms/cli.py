@@ -7,7 +7,7 @@ import getpass
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,10 +214,12 @@ def template(
     questions = [row for row in questions if not domains or row.domain_code in domains]
     bodies: tuple[returns.Body, ...] = ()
     past: dict[str, returns.Past] = {}
+    registers: dict[str, Mapping[tuple[str, str], float]] = {}
     if settings.warehouse_dsn or settings.last_run_file.exists():
         with _last_warehouse(settings).connect("bi") as connection:
             bodies = returns.read_bodies(connection)
             past = returns.read_past(connection, questions, year - 1, municipalities)
+            registers = returns.read_registers(connection, questions, year, municipalities)
     try:
         chosen = returns.choose_bodies(bodies or returns.packaged_bodies(), municipalities)
     except returns.UnknownMunicipalityError as error:
@@ -226,7 +228,7 @@ def template(
     if is_file and len(chosen) > 1:
         raise click.ClickException("several templates need a folder: --out names a file")
     folder = out.parent if out and is_file else out or returns.template_folder(settings.home, year)
-    made = returns.make_templates(folder, chosen, questions, year, found.catalogue_version, past)
+    made = returns.make_templates(folder, chosen, questions, year, found.catalogue_version, past, registers)
     paths = [made.paths[0].replace(out)] if out and is_file else list(made.paths)
     if as_json:
         click.echo(

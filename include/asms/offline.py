@@ -19,7 +19,7 @@ from asms.catalogue import Catalogue, CatalogueError, Rule, check_catalogue, loa
 from asms.catalogue.compile import Compiled, compile_catalogue
 from asms.catalogue.store import catalogue_rows
 from asms.intake.form_definition import load_forms
-from asms.intake.form_reading import read_last_year, read_return
+from asms.intake.form_reading import read_last_year, read_registers, read_return
 from asms.intake.problem import ProblemError
 from asms.intake.table_reading import MappedCell
 from asms.paths import DBT_DIR
@@ -154,8 +154,33 @@ def check_file(path: Path, last_year: Path | None = None) -> Checked:
     catalogue = load_catalogue()
     checked = check_returns(catalogue, [sent, *([before] if before else [])], asked=[sent])
     rules = {rule.rule_id: rule for rule in catalogue.rules}
+    disputed = _against_registers(catalogue, sent, read_registers(path.read_bytes(), path.name, load_forms()))
     told = [_problem_breach(rules[problem.rule_id], sent, problem) for problem in problems]
-    return Checked((*told, *checked.breaches), checked.verdicts)
+    return Checked((*told, *checked.breaches, *disputed), checked.verdicts)
+
+
+def _against_registers(catalogue: Catalogue, sent: SentReturn, known: Mapping[tuple[str, str], float]) -> list[Breach]:
+    """Answers that differ from what the sheet shows of registers beside."""
+    rule = next(rule for rule in catalogue.rules if rule.rule_id == "REGISTER_DIFFERS")
+    lines = {(line.indicator_code, line.sex): line for line in catalogue.registers if line.tolerance is not None}
+    breaches = []
+    for cell in sent.cells:
+        key = (cell.indicator_code, cell.sex)
+        if key not in lines or key not in known or cell.value_type != "number":
+            continue
+        value, decimals = float(cell.value_text or 0), catalogue.by_code[cell.indicator_code].decimals
+        if not lines[key].allows(value, known[key], decimals):
+            found = (
+                rule.rule_id,
+                sent.municipality_code,
+                sent.time_period,
+                sent.file_name,
+                cell.sheet,
+                cell.cell,
+                *key,
+            )
+            breaches.append(_breach(rule, (*found, f"{value:.15g}", f"{known[key]:.15g}")))
+    return breaches
 
 
 def read_sent(path: Path) -> tuple[SentReturn, tuple[ProblemError, ...]]:
@@ -252,7 +277,7 @@ def _fill(
     connection: "DuckDBPyConnection", catalogue: Catalogue, compiled: Compiled, sent: Sequence[SentReturn]
 ) -> None:
     for table, (_, rows) in catalogue_rows(catalogue, compiled).items():
-        if table not in ("compiled_formula", "indicator_version", "peer_limit"):
+        if table not in ("compiled_formula", "indicator_version", "peer_limit", "register_source"):
             _insert(connection, f"catalogue.{table}", rows)
     _insert(connection, "quality.rule", [(rule.rule_id, rule.valid_from, rule.valid_to) for rule in catalogue.rules])
     with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as file:

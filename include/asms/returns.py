@@ -136,6 +136,28 @@ def read_past(
     return dict(past)
 
 
+def read_registers(
+    connection: psycopg.Connection, questions: Sequence[TemplateRow], year: int, municipality_codes: Sequence[str]
+) -> dict[str, Mapping[tuple[str, str], float]]:
+    """What open registers know of ``year``, as published, by municipality and (indicator code, sex), in the unit asked."""
+    if connection.execute("select to_regclass('marts.fct_register_value')").fetchone() == (None,):
+        return {}
+    rows = connection.execute(
+        """
+        select municipality_code, indicator_code, sex, register_value, unit_measure
+        from marts.fct_register_value
+        where collection_code = %s and time_period = %s and municipality_code = any(%s)
+        """,
+        (COLLECTION_CODE, str(year), list(municipality_codes)),
+    )
+    units = {row.code: row.unit for row in questions}
+    known: dict[str, dict[tuple[str, str], float]] = {}
+    for municipality_code, code, sex, value, unit in rows:
+        if units.get(code) == unit:
+            known.setdefault(municipality_code, {})[code, sex] = value
+    return dict(known)
+
+
 def make_templates(
     folder: Path,
     bodies: Sequence[Body],
@@ -143,6 +165,7 @@ def make_templates(
     year: int,
     catalogue_version: str,
     past: Mapping[str, Past],
+    registers: Mapping[str, Mapping[tuple[str, str], float]] | None = None,
 ) -> MadeTemplates:
     """Write a template of ``year`` for each of ``bodies`` into ``folder``; a file that has these bytes is left alone."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,6 +182,7 @@ def make_templates(
             catalogue_version=catalogue_version,
             answers={},
             last_year=past.get(body.municipality_code),
+            registers=(registers or {}).get(body.municipality_code),
         )
         path = folder / template_name(body, questions, year)
         if path.exists() and path.read_bytes() == part.read_bytes():

@@ -177,6 +177,20 @@ def apply_rules(build: Build) -> Build:
     return build
 
 
+@task
+def apply_register_rule(build: Build) -> Build:
+    """Hold the answers against what open registers know and write what differs to ``quality.finding``."""
+    from asms.quality.registers import apply_register_rule as run
+    from asms.warehouse.build import check_build
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, _):
+        check_build(warehouse, build["build_id"])
+        verdicts = run(warehouse, build["build_id"], build["is_full"])
+    _LOG.info("against registers: %s", verdicts)
+    return build
+
+
 @task(outlets=[FINDINGS])
 def apply_peer_rules(build: Build) -> Build:
     """Hold the indicators of each body against those of its peer group and write what is far off to ``quality.finding``."""

@@ -32,8 +32,9 @@ def make(params: Mapping[str, Any], chunk: Mapping[str, int]) -> dict[str, Any]:
     codes = [body.municipality_code for body in bodies]
     with open_warehouse(settings).connect("bi") as connection:
         past = returns.read_past(connection, questions, year - 1, codes)
+        registers = returns.read_registers(connection, questions, year, codes)
     folder = returns.template_folder(settings.home, year)
-    made = returns.make_templates(folder, bodies, questions, year, catalogue.catalogue_version, past)
+    made = returns.make_templates(folder, bodies, questions, year, catalogue.catalogue_version, past, registers)
     return {
         "count": len(made.paths),
         "unchanged_count": made.unchanged_count,

@@ -23,7 +23,12 @@ create table staging.stg_submissions__input (
 );
 create table indicators.int_observation__accepted (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
-    obs_value double precision, obs_status text, submission_id text, sheet text, cell text, load_id text
+    obs_value double precision, obs_status text, submission_id text, sheet text, cell text, load_id text, obs_source text,
+    register_value double precision
+);
+create table indicators.int_register__value (
+    collection_code text, municipality_code text, time_period text, indicator_code text, sex text, register_value double precision,
+    allowed_difference double precision, is_compared boolean
 );
 create table indicators.int_indicator__derived (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,

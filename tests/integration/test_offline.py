@@ -12,7 +12,7 @@ from asms.catalogue import Catalogue, load_catalogue, store_catalogue
 from asms.intake.book import CellValue, ValueType
 from asms.intake.form_reading import MappedCell
 from asms.intake.template import MISSING_REASONS, TemplateAnswer, write_template
-from asms.offline import Breach, SentReturn, check_returns, read_sent, read_shown, render_model
+from asms.offline import Breach, SentReturn, check_file, check_returns, read_sent, read_shown, render_model
 from asms.quality.rule_sql import CompiledCheck, finding_statements, run_statements
 from asms.returns import list_questions
 from asms.warehouse.connection import Warehouse
@@ -263,3 +263,22 @@ def _generate(catalogue: Catalogue, seed: int) -> list[SentReturn]:
         SentReturn(f"{n}.xlsx", "ASMS", f"UA{n // 3 * 2 + n % 3 // 2}", "2023" if n % 3 == 1 else "2024", cells)
         for n, cells in enumerate(drawn)
     ]
+
+
+def test_an_answer_is_held_against_the_register_that_the_sheet_shows(tmp_path: Path, catalogue: Catalogue) -> None:
+    rows = [row for row in list_questions(catalogue, 2024) if row.code in ("REV.010", "REV.011", "REV.020")]
+    write_template(
+        tmp_path / "t.xlsx",
+        indicators=rows,
+        municipality_code="UA05020030000031457",
+        municipality_name="Вінницька",
+        time_period="2024",
+        catalogue_version=catalogue.catalogue_version,
+        answers={("REV.010", "T"): TemplateAnswer(200.0), ("REV.020", "T"): TemplateAnswer(50.1)},
+        registers={("REV.010", "T"): 100.0, ("REV.011", "T"): 80.04, ("REV.020", "T"): 50.0},
+    )
+    told = [breach for breach in check_file(tmp_path / "t.xlsx").breaches if breach.rule_id == "REGISTER_DIFFERS"]
+    assert [(breach.indicator_code, breach.sheet, breach.found, breach.expected) for breach in told] == [
+        ("REV.010", "REV", "200", "100")
+    ]
+    assert told[0].cell is not None and told[0].severity == "warning"

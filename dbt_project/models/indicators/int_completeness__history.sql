@@ -91,7 +91,7 @@ standing as (
         concat_ws('|', accepted.collection_code, accepted.municipality_code, accepted.time_period) as return_key,
         asked_cells.domain_code,
         count(*) as expected_cell_count,
-        count(*) filter (where {{ is_answered('accepted') }}) as answered_cell_count
+        count(*) filter (where {{ is_answered_by_body('accepted') }}) as answered_cell_count
     from accepted
     inner join asked_cells
         on accepted.indicator_code = asked_cells.indicator_code and accepted.sex = asked_cells.sex

@@ -46,6 +46,14 @@ findings as (
 
 ),
 
+registers as (
+
+    select register.*
+    from {{ ref('int_register__value') }} as register
+    where {{ only_changed_keys('register') }}
+
+),
+
 sexes (sex) as (
 
     values ('T'), ('F'), ('M')
@@ -69,7 +77,7 @@ rejected as (
 
 ),
 
-final as (
+joined as (
 
     select
         returns.collection_code,
@@ -92,7 +100,9 @@ final as (
         answers.sheet,
         answers.cell,
         answers.load_id,
-        returns.is_sample
+        returns.is_sample,
+        registers.register_value,
+        registers.allowed_difference
     from returns
     inner join asked_cells
         on
@@ -111,6 +121,42 @@ final as (
             answers.submission_id = rejected.submission_id
             and answers.indicator_code = rejected.indicator_code
             and answers.sex = rejected.sex
+    left join registers
+        on
+            returns.collection_code = registers.collection_code
+            and returns.municipality_code = registers.municipality_code
+            and returns.time_period = registers.time_period
+            and asked_cells.indicator_code = registers.indicator_code
+            and asked_cells.sex = registers.sex
+
+),
+
+-- Where a return says nothing the register's figure stands; what a body says stands against it. A rejected answer is not
+-- replaced: the body is asked to mend it.
+final as (
+
+    select
+        collection_code,
+        municipality_code,
+        time_period,
+        indicator_code,
+        sex,
+        case when obs_status = 'M_NR' then register_value else obs_value end as obs_value,
+        case when obs_status = 'M_NR' and register_value is not null then 'A' else obs_status end as obs_status,
+        case when obs_status != 'M_NR' or register_value is null then status_reason end as status_reason,
+        case
+            when obs_status = 'M_NR' then case when register_value is not null then 'register' end
+            when obs_value is null or register_value is null then 'submitted'
+            when abs(obs_value - register_value) <= allowed_difference then 'confirmed'
+            else 'disputed'
+        end as obs_source,
+        register_value,
+        submission_id,
+        sheet,
+        cell,
+        load_id,
+        is_sample
+    from joined
 
 )
 

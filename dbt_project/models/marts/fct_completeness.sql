@@ -106,8 +106,8 @@ indicators_answered as (
         accepted.time_period,
         asked_cells.domain_code,
         accepted.indicator_code,
-        bool_and({{ is_answered('accepted') }}) as is_answered,
-        count(*) filter (where {{ is_answered('accepted') }}) as answered_cell_count
+        bool_and({{ is_answered_by_body('accepted') }}) as is_answered,
+        count(*) filter (where {{ is_answered_by_body('accepted') }}) as answered_cell_count
     from accepted
     inner join asked_cells
         on accepted.indicator_code = asked_cells.indicator_code and accepted.sex = asked_cells.sex

@@ -42,6 +42,8 @@ observations as (
         obs_value,
         obs_status,
         status_reason,
+        obs_source,
+        register_value,
         is_sample,
         submission_id,
         load_id
@@ -55,6 +57,8 @@ observations as (
         obs_value,
         obs_status,
         null as status_reason,
+        'derived' as obs_source,
+        null::double precision as register_value,
         is_sample,
         null as submission_id,
         null as load_id
@@ -74,6 +78,8 @@ final as (
         observations.obs_value,
         observations.obs_status,
         observations.status_reason,
+        observations.obs_source,
+        observations.register_value,
         indicators.unit_measure,
         indicators.unit_mult,
         indicators.is_derived,

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from asms.catalogue.registers import RegisterLine
+
 Sex = Literal["T", "F", "M"]
 Severity = Literal["fatal", "error", "warning", "info"]
 Confidentiality = Literal["free", "suppress_small", "restricted"]
@@ -118,7 +120,7 @@ class Rule(_Entry):
 
     rule_id: Text
     engine: Literal["reader", "sql", "gx", "dbt"]
-    level: Literal["file", "cell", "record", "fields", "periods", "source", "peers", "table"]
+    level: Literal["file", "cell", "record", "fields", "periods", "source", "register", "peers", "table"]
     severity: Severity
     title_uk: Text
     title_en: Text
@@ -148,6 +150,7 @@ class Catalogue:
     rules: tuple[Rule, ...]
     deadlines: tuple[Deadline, ...] = ()
     superseded: tuple[Card, ...] = ()
+    registers: tuple[RegisterLine, ...] = ()
 
     @cached_property
     def by_code(self) -> Mapping[str, Card]:

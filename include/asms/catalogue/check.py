@@ -11,6 +11,7 @@ from asms.catalogue.cards import Card, Catalogue, CatalogueError
 from asms.catalogue.compile import Compiled, Era, compile_catalogue, split_eras
 from asms.catalogue.expression_sql import LARGEST, SMALLEST
 from asms.catalogue.grammar import Call, Expression, Negation, Number, Operation, Reference, parse_check, references
+from asms.catalogue.registers import register_problems
 from asms.catalogue.resolve import resolve_formula
 from asms.catalogue.units import check_units, parse_unit
 
@@ -32,7 +33,7 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
 
 @lru_cache(maxsize=2)
 def _problems(catalogue: Catalogue) -> tuple[str, ...]:
-    problems = [*_unknown_and_repeated(catalogue), *_version_problems(catalogue)]
+    problems = [*_unknown_and_repeated(catalogue), *_version_problems(catalogue), *register_problems(catalogue)]
     for card in (*catalogue.superseded, *catalogue.indicators):
         problems += _card_problems(catalogue, card)
     try:

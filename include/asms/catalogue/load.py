@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError, Collection, Deadline, Domain, Rule
 from asms.catalogue.peers import peer_rules
+from asms.catalogue.registers import RegisterLine
 from asms.catalogue.returns import card_rules
 from asms.warehouse.build import hash_files
 
@@ -47,6 +48,7 @@ def _load(data: Traversable) -> Catalogue:
         collections = tuple(_read_csv(data / "collections.csv", Collection))
         deadlines = tuple(_read_csv(data / "deadlines.csv", Deadline))
         domains = tuple(_read_csv(data / "domains.csv", Domain))
+        registers = tuple(_read_csv(data / "registers.csv", RegisterLine))
         cards = tuple(card for domain in domains for card in _read_cards(data, domain))
         stray = {file.name for file in _files(data / "indicators", ".csv")} - {f"{d.domain_code}.csv" for d in domains}
         if stray:
@@ -65,6 +67,7 @@ def _load(data: Traversable) -> Catalogue:
         rules=rules,
         deadlines=deadlines,
         superseded=tuple(card for card in cards if newest[card.indicator_code] is not card),
+        registers=registers,
     )
     return replace(found, rules=(*rules, *card_rules(found.versions), *peer_rules(found.versions)))
 

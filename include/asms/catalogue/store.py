@@ -13,6 +13,7 @@ from asms.catalogue.expression_sql import Input
 from asms.catalogue.limits import CellLimit, cell_limits
 from asms.catalogue.load import load_catalogue, source_version
 from asms.catalogue.peers import PeerLimit, peer_limits
+from asms.catalogue.registers import RegisterSource, register_sources
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
 
@@ -84,6 +85,7 @@ def _store(
         raise CatalogueError("the catalogue cannot be stored: " + "; ".join(problems))
     compiled = compile_catalogue(catalogue)
     limits = [vars(limit) for limit in (*cell_limits(catalogue.versions), *peer_limits(catalogue))]
+    limits += [vars(source) for source in register_sources(catalogue)]
     parts = {name: [vars(entry) for entry in entries] for name, entries in vars(compiled).items()}
     rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], parts, limits])
     version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
@@ -106,6 +108,7 @@ def _store(
 
 def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, compiled: Compiled) -> None:
     connection.execute(
+        "delete from catalogue.register_source;"
         "delete from catalogue.peer_limit; delete from catalogue.cell_limit; delete from catalogue.compiled_rule;"
         "delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
         "delete from catalogue.indicator_version; delete from catalogue.indicator; delete from catalogue.domain;"
@@ -143,6 +146,7 @@ def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[
     tables["compiled_rule"] = (_names(CompiledRule), _lines(compiled.rules))
     tables["cell_limit"] = (_names(CellLimit), _lines(cell_limits(catalogue.versions)))
     tables["peer_limit"] = (_names(PeerLimit), _lines(peer_limits(catalogue)))
+    tables["register_source"] = (_names(RegisterSource), _lines(register_sources(catalogue)))
     return tables
 
 
@@ -159,9 +163,11 @@ def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], com
     )
 
 
-def _lines(entries: Iterable[CompiledFormula | CompiledRule | CellLimit | PeerLimit]) -> list[Sequence[object]]:
+def _lines(
+    entries: Iterable[CompiledFormula | CompiledRule | CellLimit | PeerLimit | RegisterSource],
+) -> list[Sequence[object]]:
     return [tuple(vars(entry).values()) for entry in entries]
 
 
-def _names(kind: type[Input | CompiledFormula | CompiledRule | CellLimit | PeerLimit]) -> list[str]:
+def _names(kind: type[Input | CompiledFormula | CompiledRule | CellLimit | PeerLimit | RegisterSource]) -> list[str]:
     return [field.name for field in fields(kind)]

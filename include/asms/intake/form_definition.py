@@ -160,6 +160,8 @@ class Table(_Model):
     """Given in a long layout; ``values`` is then one column."""
     last_year: tuple[ValueColumn, ...] = ()
     """Columns that show the values of the year before beside; what is offline is held against them, nothing is loaded."""
+    registers: tuple[ValueColumn, ...] = ()
+    """Columns that show what open registers know beside; offline the answers are held against them, nothing is loaded."""
     reason: Column | None = None
     remark: Column | None = None
     nil_return: NilReturn | None = None

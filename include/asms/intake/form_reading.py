@@ -5,7 +5,7 @@ anything else; ``settle`` asks the gazetteer whose return it is.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -14,7 +14,7 @@ from typing import Protocol
 from asms.intake import identity
 from asms.intake.book import Book, Sheet, split_address
 from asms.intake.explanations import OfferedExplanation
-from asms.intake.form_definition import Column, Explanations, Form, Mark, Place, Table
+from asms.intake.form_definition import Column, Explanations, Form, Mark, Place, Table, ValueColumn
 from asms.intake.json_answers import JsonAnswers
 from asms.intake.problem import ProblemError
 from asms.intake.spelling import LATIN, fold, same
@@ -116,21 +116,35 @@ def read_last_year(data: bytes, path: str, forms: Sequence[Form]) -> tuple[Mappe
     A text stands for the reason why there was no value, and is given as one. Raises ProblemError as ``read_return`` does for a
     file that is none of the forms.
     """
-    book = open_book(data)
-    form = recognise(book, path, forms)
-    beside = [
-        table.model_copy(update={"values": table.last_year, "reason": None, "remark": None, "nil_return": None})
-        for table in form.tables
-        if table.last_year
-    ]
-    rows, _ = _read_tables(book, form.model_copy(update={"tables": tuple(beside)}))
     return tuple(
         cell
         if cell.value_type == "number"
         else cell._replace(value_text=None, value_type="empty", reason_text=cell.value_text)
-        for cell in map(MappedCell._make, rows)
-        if cell.value_text is not None
+        for cell in _read_beside(data, path, forms, lambda table: table.last_year)
     )
+
+
+def read_registers(data: bytes, path: str, forms: Sequence[Form]) -> dict[tuple[str, str], float]:
+    """What the file ``data`` shows of open registers beside its own answers, by indicator code and sex. Raises ProblemError."""
+    shown = _read_beside(data, path, forms, lambda table: table.registers)
+    return {
+        (cell.indicator_code, cell.sex): float(cell.value_text or 0) for cell in shown if cell.value_type == "number"
+    }
+
+
+def _read_beside(
+    data: bytes, path: str, forms: Sequence[Form], columns: Callable[[Table], tuple[ValueColumn, ...]]
+) -> Iterator[MappedCell]:
+    """The filled cells of ``columns``, which stand beside the answers."""
+    book = open_book(data)
+    form = recognise(book, path, forms)
+    beside = [
+        table.model_copy(update={"values": columns(table), "reason": None, "remark": None, "nil_return": None})
+        for table in form.tables
+        if columns(table)
+    ]
+    rows, _ = _read_tables(book, form.model_copy(update={"tables": tuple(beside)}))
+    return (cell for cell in map(MappedCell._make, rows) if cell.value_text is not None)
 
 
 def scan_return(

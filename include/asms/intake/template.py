@@ -48,6 +48,12 @@ LAST_YEAR_TITLES = {
     "M": "Торік: чоловіки\nLast year: men",
 }
 """Titles of the columns that show last year's values; nobody is asked to fill them in."""
+REGISTER_TITLES = {
+    "T": "За реєстром: усього\nBy the register: total",
+    "F": "За реєстром: жінки\nBy the register: women",
+    "M": "За реєстром: чоловіки\nBy the register: men",
+}
+"""Titles of the columns that show what open registers know; they stand last, on sheets of which a register knows something."""
 
 _NIL_LABEL = "Нульова звітність\nNil return"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -85,7 +91,7 @@ class TemplateAnswer:
     remark: str | None = None
 
 
-def write_template(
+def write_template(  # noqa: PLR0913 - what a sheet shows beside is one argument each
     path: Path,
     *,
     indicators: Sequence[TemplateRow],
@@ -95,11 +101,14 @@ def write_template(
     catalogue_version: str,
     answers: Mapping[tuple[str, str], TemplateAnswer],
     last_year: Mapping[tuple[str, str], float | str] | None = None,
+    registers: Mapping[tuple[str, str], float] | None = None,
 ) -> None:
     """Write the workbook to ``path``; domains keep the order in which ``indicators`` first names them.
 
     ``answers`` is keyed on (indicator code, sex ``T|F|M``); what it lacks is left blank for people to fill in.
     ``last_year`` has the values to show beside, in the unit asked, or a text where there was a reason and no value.
+    ``registers`` has what open registers know, in the unit asked: it is filled in where ``answers`` says nothing, for people to
+    leave or to correct, and stands beside in a column that cannot be changed.
     Text that a spreadsheet program would take for a formula is stored as text and stays as it is.
     """
     buffer = BytesIO()
@@ -112,7 +121,7 @@ def write_template(
     marks: dict[str, str] = {}
     for code, rows in groupby(sorted(indicators, key=lambda row: order[row.domain_code]), key=lambda r: r.domain_code):
         sheet = _DomainSheet(book.add_worksheet(code), style, list(rows))
-        sheet.write(municipality_name, time_period, answers, last_year or {})
+        sheet.write(municipality_name, time_period, answers, last_year or {}, registers or {})
         marks[code] = sheet.mark
     identity = {
         "form_code": FORM_CODE,
@@ -217,11 +226,21 @@ class _DomainSheet:
         time_period: str,
         answers: Mapping[tuple[str, str], TemplateAnswer],
         last_year: Mapping[tuple[str, str], float | str],
+        registers: Mapping[tuple[str, str], float],
     ) -> None:
         self._write_head(municipality_name, time_period)
+        rounded = {
+            (row.code, sex): round(registers[row.code, sex], row.decimals)
+            for row in self._rows
+            for sex in self._value
+            if (row.code, sex) in registers
+        }
+        answers = {**{key: TemplateAnswer(value) for key, value in rounded.items()}, **answers}
         for row_no, row in enumerate(self._rows, HEADER_ROW):
             self._write_question(row_no, row, answers)
             self._write_last_year(row_no, row, last_year)
+        if rounded:
+            self._write_registers(rounded)
         self._validate()
         self._sheet.protect(options={"format_columns": True, "format_rows": True})
 
@@ -280,6 +299,15 @@ class _DomainSheet:
             value = last_year.get((row.code, sex)) if row.is_sex_split or sex == "T" else NOT_ASKED
             format_ = self._style.not_asked if value == NOT_ASKED else self._style.shown(_number_format(row, value))
             write_value(self._sheet, row_no, column, value, format_)
+
+    def _write_registers(self, known: Mapping[tuple[str, str], float]) -> None:
+        for column, sex in enumerate(self._value, self._definition + 1):
+            self._sheet.set_column(column, column, 14)
+            write_value(self._sheet, HEADER_ROW - 1, column, REGISTER_TITLES[sex], self._style.header)
+            for row_no, row in enumerate(self._rows, HEADER_ROW):
+                value = known.get((row.code, sex))
+                if value is not None:
+                    write_value(self._sheet, row_no, column, value, self._style.shown(_number_format(row, value)))
 
     def _validate(self) -> None:
         """Say what each open cell takes; one entry for all cells that take the same."""

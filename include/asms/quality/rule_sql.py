@@ -249,7 +249,7 @@ _CELL_RULES = {
 }
 """By rule id: its column in ``judged``, and what was expected."""
 
-NAMED_RULES = [*_CELL_RULES]
+NAMED_RULES = [*_CELL_RULES, "REGISTER_DIFFERS"]
 """Rules whose titles speak of any indicator, so that a message must name the one."""
 
 # Of many cells few fail, and the verdicts of all are few combinations: each is looked for once for all rules.

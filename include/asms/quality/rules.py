@@ -191,7 +191,7 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         _check_rules_known(connection)
         asked = redone("finding", is_full=is_full)
         opened, closed = open_findings(
-            connection, build_id, asked, level_is="!= 'peers'", is_sample=warehouse.is_sample
+            connection, build_id, asked, level_is="not in ('register', 'peers')", is_sample=warehouse.is_sample
         )
         closed += connection.execute(_CLOSE_READERS).rowcount
         closed += connection.execute(_decided(_SILENCE_READERS, "finding")).rowcount

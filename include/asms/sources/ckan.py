@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 import httpx
 
 from asms.settings import Settings
-from asms.sources import SourceError, SourceResult
+from asms.sources import SourceError, SourceNotSetError, SourceResult
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
@@ -48,17 +48,20 @@ def fetch_dataset(
 ) -> SourceResult:
     """Load the newest resource of the dataset at ``ASMS_<SOURCE>_URL`` (https://data.gov.ua/dataset/…), cut by ``read``.
 
-    A resource whose hash or time is that of the last one is not downloaded. Raises as ``load_answers``.
+    A resource whose hash or time is that of the last one is not downloaded. Raises SourceNotSetError without an
+    address, else as ``load_answers``.
     """
+    address = settings.urls.get(feed.source, "")
+    name = f"ASMS_{feed.source.upper()}_URL"
+    remedy = "write the dataset's page, like https://data.gov.ua/dataset/5a3b7c4d-…"
+    if not address:
+        raise SourceNotSetError(f"no dataset is set in {name}: {remedy}")
     with client_for(client) as own_client:
 
         def questions() -> Iterator[Question]:
-            address = settings.urls.get(feed.source, "")
-            name = f"ASMS_{feed.source.upper()}_URL"
             found = _ADDRESS.fullmatch(address)
             if not found:
-                told = f"{name} is {address!r}" if address else f"no dataset is set in {name}"
-                raise SourceError(f"{told}: write the dataset's page, like https://data.gov.ua/dataset/5a3b7c4d-…")
+                raise SourceError(f"{name} is {address!r}: {remedy}")
             answer = get_bytes(own_client, found["base"] + ACTION_PATH, {"id": found["id"]}, patience=patience)
             resource = newest_resource(answer, found["base"])
             yield Question(

@@ -15,7 +15,7 @@ import python_calamine
 
 from asms.findings import Finding
 from asms.settings import Settings
-from asms.sources import SourceError, SourceResult, TransientSourceError
+from asms.sources import SourceError, SourceNotSetError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
@@ -59,10 +59,16 @@ def fetch(
     """Load ``raw.population_unit`` from the workbook at ``ASMS_POPULATION_URL``; unchanged bytes are a no-op,
     but a new arrival with ``force``.
 
-    Raises TransientSourceError when there was no answer, SourceError when the answer is no such workbook or no address is
-    set; what was loaded before stands.
+    Raises TransientSourceError when there was no answer, SourceError when the answer is no such workbook,
+    SourceNotSetError when no address is set; what was loaded before stands.
     """
-    question = Question(_PATH, lambda: _download(settings, client, patience), read_lines)
+    url = settings.urls.get(FEED.source)
+    if not url:
+        raise SourceNotSetError(
+            "no address is set: find the workbook «Чисельність наявного населення України на 1 січня 2022 року» on "
+            f"{PUBLICATIONS_PAGE} and set ASMS_POPULATION_URL to it (or leave population out of SOURCES)"
+        )
+    question = Question(_PATH, lambda: _download(url, client, patience), read_lines)
     return load_answers(warehouse, settings, store, FEED, [question], force=force)
 
 
@@ -96,13 +102,7 @@ def read_lines(data: bytes) -> Reading:
     return Reading(rows, findings)
 
 
-def _download(settings: Settings, client: httpx.Client | None, patience: Patience | None) -> bytes:
-    url = settings.urls.get(FEED.source)
-    if not url:
-        raise SourceError(
-            "no address is set: find the workbook «Чисельність наявного населення України на 1 січня 2022 року» on "
-            f"{PUBLICATIONS_PAGE} and set ASMS_POPULATION_URL to it (or leave population out of SOURCES)"
-        )
+def _download(url: str, client: httpx.Client | None, patience: Patience | None) -> bytes:
     with client_for(client) as own_client:
         return get_bytes(own_client, url, check=_check_whole, patience=patience)
 

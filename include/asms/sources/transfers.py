@@ -20,7 +20,7 @@ from openpyxl.utils import get_column_letter
 from asms.findings import Finding
 from asms.paths import DBT_DIR
 from asms.settings import Settings
-from asms.sources import SourceError, SourceResult, TransientSourceError
+from asms.sources import SourceError, SourceNotSetError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
@@ -92,17 +92,18 @@ def fetch(
 
     Each workbook is a load of its own, booked under its file's name; unchanged bytes are a no-op, but a new arrival with ``force``.
 
-    Raises TransientSourceError when there was no answer, SourceError when an answer is no such workbook or no address is set.
+    Raises TransientSourceError when there was no answer, SourceError when an answer is no such workbook,
+    SourceNotSetError when no address is set.
     """
+    addresses = settings.urls.get(FEED.source, "").split()
+    if not addresses:
+        raise SourceNotSetError(
+            "no address is set: the ministries publish a workbook a year at an address of its own; set ASMS_TRANSFERS_URL to "
+            "those of the education subvention and of the equalisation, parted by blanks (or leave transfers out of SOURCES)"
+        )
     with client_for(client) as own_client:
 
         def questions() -> Iterator[Question]:
-            addresses = settings.urls.get(FEED.source, "").split()
-            if not addresses:
-                raise SourceError(
-                    "no address is set: the ministries publish a workbook a year at an address of its own; set ASMS_TRANSFERS_URL to "
-                    "those of the education subvention and of the equalisation, parted by blanks (or leave transfers out of SOURCES)"
-                )
             for address in addresses:
                 path = PurePosixPath(unquote(urlsplit(address).path)).name or "workbook"
                 yield Question(

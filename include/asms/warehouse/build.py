@@ -75,13 +75,34 @@ where build_load.build_id = %s and arrived.source = 'open_budget'
 on conflict do nothing
 """
 
+# Registers that are small and come once a year: every municipality of the years that the load tells of. Declarations count in
+# December; the pupils that a year's subvention is reckoned on went to school in the year before.
+_CHANGED_BY_REGISTERS = """
+insert into ops.changed_key (municipality_code, time_period, reason)
+select unit.unit_code, told.time_period, 'registers'
+from (
+    select left(declared.as_of_text, 4) as time_period
+    from raw.health_declarations_row as declared
+    inner join ops.build_load on declared.load_id = build_load.load_id
+    where build_load.build_id = %(build_id)s and declared.as_of_text ~ '^[0-9]{4}-12'
+    union
+    select (value.time_period::int - 1)::text
+    from raw.transfers_value as value
+    inner join ops.build_load on value.load_id = build_load.load_id
+    where build_load.build_id = %(build_id)s and value.time_period ~ '^[0-9]{4}$'
+) as told
+cross join staging.stg_katottg__unit as unit
+where unit.category in ('H', 'K')
+on conflict do nothing
+"""
+
 # A formula of period t that reads t+1 changes when t+1 does.
 _CHANGED_NEIGHBOURS = """
 insert into ops.changed_key (municipality_code, time_period, reason)
 select distinct changed_key.municipality_code, (changed_key.time_period::int - formula_input.period_offset)::text, 'neighbour'
 from ops.changed_key
 cross join catalogue.formula_input
-where formula_input.period_offset != 0 and changed_key.reason in ('submissions', 'decisions')
+where formula_input.period_offset != 0 and changed_key.reason in ('submissions', 'decisions', 'open_budget', 'registers')
 on conflict do nothing
 """
 
@@ -146,6 +167,7 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
         if is_needed and not is_full:
             connection.execute(_CHANGED_BY_SUBMISSIONS, (build_id,))
             connection.execute(_CHANGED_BY_BUDGETS, (build_id,))
+            connection.execute(_CHANGED_BY_REGISTERS, {"build_id": build_id})
             connection.execute(_CHANGED_BY_DECISIONS)
             connection.execute(_CHANGED_NEIGHBOURS)
         count = read_number(connection, "select count(*) from ops.changed_key")

@@ -13,7 +13,7 @@ from openpyxl.utils.escape import unescape
 
 from asms.geography.gazetteer import Gazetteer, make_unit
 from asms.intake.form_definition import load_forms
-from asms.intake.form_reading import Return, read_return
+from asms.intake.form_reading import Return, read_registers, read_return
 from asms.intake.identity import Asked
 from asms.intake.problem import ProblemError
 from asms.intake.template import (
@@ -21,6 +21,7 @@ from asms.intake.template import (
     MISSING_REASONS,
     NIL_CHOICE,
     NOT_ASKED,
+    REGISTER_TITLES,
     TemplateAnswer,
     TemplateRow,
     write_template,
@@ -414,3 +415,19 @@ def test_only_what_is_to_be_filled_in_is_open(tmp_path: Path) -> None:
             cell.coordinate for row in workbook[sheet].iter_rows() for cell in row if not cell.protection.locked
         }
         assert open_cells == expected
+
+
+def test_what_a_register_knows_is_filled_in_and_stands_beside(tmp_path: Path) -> None:
+    known = {("POP.001", "T"): 387439.4, ("POP.001", "F"): 200.0, ("TER.001", "T"): 5.0}
+    data = _write(tmp_path / "t.xlsx", answers={("TER.001", "T"): TemplateAnswer(6.0)}, registers=known)
+    book = load_workbook(tmp_path / "t.xlsx")
+    cells = {
+        (cell.indicator_code, cell.sex): cell.value_text for cell in _read(data).cells if cell.value_text is not None
+    }
+    assert cells == {("POP.001", "T"): "387439", ("POP.001", "F"): "200", ("TER.001", "T"): "6"}
+    shown = read_registers(data, "t.xlsx", load_forms())
+    assert shown == {("POP.001", "T"): 387439.0, ("POP.001", "F"): 200.0, ("TER.001", "T"): 5.0}
+    last = book["POP"].max_column
+    assert book["POP"].cell(4, last - 2).value == REGISTER_TITLES["T"]
+    assert book["POP"].cell(5, last - 2).protection.locked
+    assert read_registers(_write(tmp_path / "bare.xlsx"), "bare.xlsx", load_forms()) == {}

@@ -32,10 +32,8 @@ facts as (
         fact.obs_value,
         fact.is_sample
     from {{ ref('fct_indicator_value') }} as fact
-    {%- if is_incremental() or not execute %}
-        where {{ redo_cell('fact') }}
-        offset 0  -- noqa: AM09
-    {%- endif %}
+    where {% if is_incremental() or not execute %}{{ redo_cell('fact') }}{% else %}true{% endif %}
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -84,9 +82,7 @@ stats as (
         percentile_cont(0.75) within group (order by obs_value) as q3,
         bool_or(is_sample) as is_sample
     from grouped
-    {%- if is_incremental() or not execute %}
-        where {{ redo_group('grouped') }}
-    {%- endif %}
+    where {% if is_incremental() or not execute %}{{ redo_group('grouped') }}{% else %}true{% endif %}
     group by peer_group_code, collection_code, indicator_code, time_period, sex
 
 ),

@@ -25,24 +25,32 @@
             where changed_key.time_period = left({{ alias }}.time_period, 4)
         )
     {%- elif redo_by == 'peer_group' -%}
-        exists (
-            select 1
-            from {{ ref('int_peer_group__changed') }} as changed_group
-            where
-                changed_group.peer_group_code = {{ alias }}.peer_group_code
-                and changed_group.time_period = left({{ alias }}.time_period, 4)
-        )
-        and exists (
-            select 1
-            from changed_cell
-            where
-                changed_cell.indicator_code = {{ alias }}.indicator_code
-                and changed_cell.sex = {{ alias }}.sex
-                and changed_cell.time_period = {{ alias }}.time_period
-        )
+        {{ redo_group(alias) }} and {{ redo_cell(alias) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, year or peer_group is meant") }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- The two halves of `peer_group`: a model that filters by the second first need not join the rest to the groups. -#}
+{% macro redo_group(alias) -%}
+    exists (
+        select 1
+        from {{ ref('int_peer_group__changed') }} as changed_group
+        where
+            changed_group.peer_group_code = {{ alias }}.peer_group_code
+            and changed_group.time_period = left({{ alias }}.time_period, 4)
+    )
+{%- endmacro %}
+
+{% macro redo_cell(alias) -%}
+    exists (
+        select 1
+        from changed_cell
+        where
+            changed_cell.indicator_code = {{ alias }}.indicator_code
+            and changed_cell.sex = {{ alias }}.sex
+            and changed_cell.time_period = {{ alias }}.time_period
+    )
 {%- endmacro %}
 
 {#-

@@ -17,9 +17,23 @@
 
 with
 
+-- `offset 0` holds the order: the few cells that changed, then their places in groups. The planner would join every fact to every
+-- group that changed in its year, whether the body is in it or not.
 facts as (
 
-    select * from {{ ref('fct_indicator_value') }}
+    select
+        fact.municipality_code,
+        fact.collection_code,
+        fact.indicator_code,
+        fact.time_period,
+        fact.period_start,
+        fact.sex,
+        fact.unit_measure,
+        fact.obs_value,
+        fact.is_sample
+    from {{ ref('fct_indicator_value') }} as fact
+    where {% if is_incremental() or not execute %}{{ redo_cell('fact') }}{% else %}true{% endif %}
+    offset 0  -- noqa: AM09
 
 ),
 
@@ -29,57 +43,70 @@ memberships as (
 
 ),
 
+groups as (
+
+    select distinct
+        peer_group_code,
+        peer_group_kind,
+        name_uk,
+        name_en
+    from memberships
+
+),
+
 grouped as (
 
     select
         memberships.peer_group_code,
-        memberships.peer_group_kind,
-        memberships.name_uk as peer_group_name_uk,
-        memberships.name_en as peer_group_name_en,
-        facts.collection_code,
-        facts.indicator_code,
-        facts.time_period,
-        facts.period_start,
-        facts.sex,
-        facts.unit_measure,
-        facts.obs_value,
-        facts.is_sample
+        facts.*
     from facts
     inner join memberships on facts.municipality_code = memberships.municipality_code
+    offset 0  -- noqa: AM09
 
 ),
 
-final as (
+-- by the key alone: names beside it would be sorted along for every body
+stats as (
 
     select
         peer_group_code,
-        peer_group_kind,
-        peer_group_name_uk,
-        peer_group_name_en,
         collection_code,
         indicator_code,
         time_period,
-        period_start,
         sex,
-        unit_measure,
+        min(period_start) as period_start,
+        min(unit_measure) as unit_measure,
         count(obs_value) as n,
         percentile_cont(0.5) within group (order by obs_value) as median,
         percentile_cont(0.25) within group (order by obs_value) as q1,
         percentile_cont(0.75) within group (order by obs_value) as q3,
         bool_or(is_sample) as is_sample
     from grouped
-    where {{ only_changed_keys('grouped', 'peer_group') }}
-    group by
-        peer_group_code,
-        peer_group_kind,
-        peer_group_name_uk,
-        peer_group_name_en,
-        collection_code,
-        indicator_code,
-        time_period,
-        period_start,
-        sex,
-        unit_measure
+    where {% if is_incremental() or not execute %}{{ redo_group('grouped') }}{% else %}true{% endif %}
+    group by peer_group_code, collection_code, indicator_code, time_period, sex
+
+),
+
+final as (
+
+    select
+        stats.peer_group_code,
+        groups.peer_group_kind,
+        groups.name_uk as peer_group_name_uk,
+        groups.name_en as peer_group_name_en,
+        stats.collection_code,
+        stats.indicator_code,
+        stats.time_period,
+        stats.period_start,
+        stats.sex,
+        stats.unit_measure,
+        stats.n,
+        stats.median,
+        stats.q1,
+        stats.q3,
+        stats.is_sample
+    from stats
+    inner join groups on stats.peer_group_code = groups.peer_group_code
 
 )
 

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
-        pre_hook='{{ find_changed_cells() }}',
+        pre_hook=['{{ find_changed_cells() }}', 'set local enable_mergejoin = off'],
         indexes=[
             {
                 'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],

@@ -38,7 +38,7 @@ repeated as materialized (
         where raw_cell.submission_id = submissions.submission_id
         group by raw_cell.indicator_code, raw_cell.sex
         having count(*) > 1
-        offset 0
+        offset 0  -- noqa: AM09
     ) as twice
 
 ),

@@ -472,16 +472,20 @@ def redone(alias: str, *, is_full: bool) -> str:
 
 
 def run_statements(
-    statements: Iterable[str], checks: Sequence[CompiledCheck], execute: Callable[[str], Answer]
+    statements: Iterable[str],
+    checks: Sequence[CompiledCheck],
+    execute: Callable[[str], Answer],
+    verdicts: str | None = None,
 ) -> None:
     """Execute ``statements`` in their order, with the compiled ``checks`` where they have marks.
 
-    The SQL of the checks is the catalogue's own, made from a grammar.
+    The SQL of the checks is the catalogue's own, made from a grammar. Where they were asked before, ``verdicts`` is the
+    expression that finds the array of their answers for a row of ``input``.
     """
-    verdicts = ",\n".join(_verdict(check) for check in checks)
+    asked = verdicts or f"array[{','.join(map(verdict_sql, checks))}]"
     told = ""
     for statement in statements:
-        answer = execute(statement.replace("__verdicts__", f"array[{verdicts}]").replace("__told__", f"array[{told}]"))
+        answer = execute(statement.replace("__verdicts__", asked).replace("__told__", f"array[{told}]"))
         if statement.lstrip()[:6].lower() == "select":
             broken = {row[0] for row in answer.fetchall()}
             told = ",\n".join(_told(check, number, broken) for number, check in enumerate(checks, 1))
@@ -493,7 +497,8 @@ def _told(check: CompiledCheck, number: int, broken: Collection[int]) -> str:
     return f"case when verdicts[{number}] = 2 then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
 
 
-def _verdict(check: CompiledCheck) -> str:
+def verdict_sql(check: CompiledCheck) -> str:
+    """The number of a check's verdict (see ``_COUNT_CHECKS``) as an expression over the arrays ``v`` and ``m``."""
     reasons = ", ".join(f"m[{slot}]" for slot in check.slots)
     return (
         f"case ({check.check_sql}) when true then 1 when false then 2 else case"

@@ -158,7 +158,8 @@ def check_file(path: Path, last_year: Path | None = None) -> Checked:
 
     Raises:
         OSError, ProblemError: a file cannot be read as a return; ProblemError says the rule and the place.
-        CatalogueError: the catalogue of this installation is not sound.
+        CatalogueError: a formula or check of this installation's catalogue cannot be compiled; ``asms catalogue check`` says
+            more, for it also proves what a file does not need, as the units.
     """
     sent, problems = read_sent(path)
     before = (

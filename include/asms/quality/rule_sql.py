@@ -227,6 +227,9 @@ from (
 # A value is told as people write it, without zeros at its end.
 AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
 
+# What was computed is told to the decimals that the indicator has.
+_COMPUTED = AS_TEXT.format("floor(({}) * power(10, indicator.decimals) + 0.5) / power(10, indicator.decimals)")
+
 _CELL_RULES = {
     "CELL_NOT_WHOLE": ("whole_verdict", "null"),
     "CELL_NEGATIVE": ("sign_verdict", "null"),
@@ -237,7 +240,7 @@ _CELL_RULES = {
     "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {AS_TEXT.format('year_before')}"),
     "YEAR_JUMP": (
         "year_verdict",
-        f"{AS_TEXT.format('(year_before - year_room)')} || ' … ' || {AS_TEXT.format('(year_before + year_room)')}",
+        f"{_COMPUTED.format('year_before - year_room')} || ' … ' || {_COMPUTED.format('year_before + year_room')}",
     ),
 }
 """By rule id: its column in ``judged``, and what was expected."""
@@ -267,6 +270,7 @@ select
     judged.indicator_code, judged.sex, submission.file_name, judged.sheet, judged.cell, {found}, {expected}
 from failed as judged
 inner join raw.submission as submission on judged.submission_id = submission.submission_id
+inner join catalogue.indicator as indicator on judged.indicator_code = indicator.indicator_code
 where judged.{verdict} = 'fail'
 """
 

@@ -151,7 +151,7 @@ class _Maker:
 
     def answer(self, connection: psycopg.Connection, groups: Sequence[DueGroup]) -> None:
         """Answer ``groups``, each in a transaction of its own."""
-        for group, reports in list(read_reports(connection, groups, self._name_of, self._catalogue.catalogue_version)):
+        for group, reports in read_reports(connection, groups, self._name_of, self._catalogue.catalogue_version):
             self.made.looked_at_count += 1
             try:
                 self._answer_group(connection, group, reports)

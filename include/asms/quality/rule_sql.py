@@ -234,6 +234,9 @@ from (
 # A value is told as people write it, without zeros at its end.
 AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
 
+# What was computed is told to the decimals that the indicator has.
+_COMPUTED = AS_TEXT.format("floor(({}) * power(10, indicator.decimals) + 0.5) / power(10, indicator.decimals)")
+
 _CELL_RULES = {
     "CELL_NOT_WHOLE": ("whole_verdict", "null"),
     "CELL_NEGATIVE": ("sign_verdict", "null"),
@@ -244,7 +247,7 @@ _CELL_RULES = {
     "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {AS_TEXT.format('year_before')}"),
     "YEAR_JUMP": (
         "year_verdict",
-        f"{AS_TEXT.format('(year_before - year_room)')} || ' … ' || {AS_TEXT.format('(year_before + year_room)')}",
+        f"{_COMPUTED.format('year_before - year_room')} || ' … ' || {_COMPUTED.format('year_before + year_room')}",
     ),
 }
 """By rule id: its column in ``judged``, and what was expected."""
@@ -281,6 +284,7 @@ select
     judged.indicator_code, judged.sex, submission.file_name, judged.sheet, judged.cell, {found}, {expected}
 from failed as judged
 inner join raw.submission as submission on judged.submission_id = submission.submission_id
+inner join catalogue.indicator as indicator on judged.indicator_code = indicator.indicator_code
 where judged.{verdict} = 'fail'
 """
 
@@ -501,16 +505,20 @@ def redone(alias: str, *, is_full: bool) -> str:
 
 
 def run_statements(
-    statements: Iterable[str], checks: Sequence[CompiledCheck], execute: Callable[[str], Answer]
+    statements: Iterable[str],
+    checks: Sequence[CompiledCheck],
+    execute: Callable[[str], Answer],
+    verdicts: str | None = None,
 ) -> None:
     """Execute ``statements`` in their order, with the compiled ``checks`` where they have marks.
 
-    The SQL of the checks is the catalogue's own, made from a grammar.
+    The SQL of the checks is the catalogue's own, made from a grammar. Where they were asked before, ``verdicts`` is the
+    expression that finds the array of their answers for a row of ``input``.
     """
-    verdicts = ",\n".join(_verdict(check) for check in checks)
+    asked = verdicts or f"array[{','.join(map(verdict_sql, checks))}]"
     told = ""
     for statement in statements:
-        answer = execute(statement.replace("__verdicts__", f"array[{verdicts}]").replace("__told__", f"array[{told}]"))
+        answer = execute(statement.replace("__verdicts__", asked).replace("__told__", f"array[{told}]"))
         if statement.lstrip()[:6].lower() == "select":
             broken = {row[0] for row in answer.fetchall()}
             told = ",\n".join(_told(check, number, broken) for number, check in enumerate(checks, 1))
@@ -522,7 +530,8 @@ def _told(check: CompiledCheck, number: int, broken: Collection[int]) -> str:
     return f"case when verdicts[{number}] = 2 then ({check.found_sql}) || chr(31) || ({check.expected_sql}) end"
 
 
-def _verdict(check: CompiledCheck) -> str:
+def verdict_sql(check: CompiledCheck) -> str:
+    """The number of a check's verdict (see ``_COUNT_CHECKS``) as an expression over the arrays ``v`` and ``m``."""
     reasons = ", ".join(f"m[{slot}]" for slot in check.slots)
     return (
         f"case ({check.check_sql}) when true then 1 when false then 2 else case"

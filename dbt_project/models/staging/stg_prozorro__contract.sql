@@ -22,7 +22,9 @@ final as (
         raw_contracts.status as contract_status,
         coalesce(raw_contracts.status, '') != 'cancelled' and tenders.tender_status not in ('cancelled', 'unsuccessful')
             as is_in_force,
-        case when raw_contracts.date_signed ~ '^[0-9]{4}-[01][0-9]-[0-3][0-9]' then left(raw_contracts.date_signed, 10)::date end as signed_date,
+        case
+            when raw_contracts.date_signed ~ '^[0-9]{4}-[01][0-9]-[0-3][0-9]' then left(raw_contracts.date_signed, 10)::date
+        end as signed_date,
         {{ amount('raw_contracts.amount') }} as amount,
         raw_contracts.currency as currency_code,
         raw_contracts.supplier_edrpou,

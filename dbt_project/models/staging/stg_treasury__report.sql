@@ -33,8 +33,12 @@ final as (
         raw_reports.report_name as name_uk,
         raw_reports.period as time_period,
         {{ amount('raw_reports.amount') }} as amount,
-        case when raw_reports.date_publish ~ '^[0-9]{4}-[01][0-9]-[0-3][0-9]' then left(raw_reports.date_publish, 10)::date end as valid_from,
-        case when raw_reports.date_cancel ~ '^[0-9]{4}-[01][0-9]-[0-3][0-9]' then left(raw_reports.date_cancel, 10)::date end as valid_to,
+        case
+            when raw_reports.date_publish ~ '^[0-9]{4}-[01][0-9]-[0-3][0-9]' then left(raw_reports.date_publish, 10)::date
+        end as valid_from,
+        case
+            when raw_reports.date_cancel ~ '^[0-9]{4}-[01][0-9]-[0-3][0-9]' then left(raw_reports.date_cancel, 10)::date
+        end as valid_to,
         raw_reports.date_cancel is null as is_in_force,
         raw_reports.load_id,
         latest.is_sample

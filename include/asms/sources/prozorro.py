@@ -8,6 +8,7 @@ itself. A tender's own ``dateModified`` is set by many servers: it may lie befor
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -144,14 +145,13 @@ class _Walk:
     is_known: bool
     """Whether what stands before ``offset`` was read."""
     is_at_end: bool = False
+    page_count: int = 0
 
     def questions(self) -> Iterator[Question]:
         while not self.is_at_end:
             asked = self.offset
             self.is_at_end = True  # until the page has been read
-            yield Question(
-                f"tenders offset={asked}", lambda at=asked: self._page(at), self._read, standing=self._count_rows
-            )
+            yield Question(f"tenders offset={asked}", partial(self._page, asked), self._read, standing=self._count_rows)
 
     def _page(self, asked: str) -> bytes:
         """The page, as what is landed: its end and its records. Raises SourceError for one that cannot be the next."""
@@ -167,6 +167,7 @@ class _Walk:
                 self._check_join(asked, page)
             _decode(b"[" + b",".join(map(bytes, page.data)) + b"]", list[_Tender], asked)  # before anything is booked
             self.offset, self.is_known, self.is_at_end = end, True, False
+            self.page_count += 1
         return msgspec.json.encode({"next_offset": end, "data": page.data})
 
     def _check_join(self, asked: str, page: _Page) -> None:
@@ -203,6 +204,9 @@ class _Walk:
         return dict(found.fetchall())
 
     def _count_rows(self) -> int:
+        """Rows in force, at the end of a walk that brought none; 0 at the end of another, whose pages were counted."""
+        if self.page_count:
+            return 0
         row = self.connection.execute(
             "select sum(row_count) from ops.load where source = %s", (FEED.source,)
         ).fetchone()

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import fsspec
@@ -176,9 +177,7 @@ class _PayerReader:
                 if is_whole:
                     of_month = [record for record in whole if begin <= _day_of(record) <= end]
                 else:
-                    of_month = join_pages(
-                        lambda no, a=begin, b=end: self._page(a, b, no), f"{self._payer.edrpou} {begin}"
-                    )
+                    of_month = join_pages(partial(self._page, begin, end), f"{self._payer.edrpou} {begin}")
                 if of_month or any(was.row_count for was in standing.values()):
                     yield self._month(begin, end, to_bytes(of_month), standing)
                 if self._failed:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _BLOCK_ROWS = 2_000
 _NULL = "\\N"
-_PLAIN = (bool, int, float, Decimal, date)  # what str() writes as the database reads it
+_PLAIN = (int, float, date, Decimal, bool)  # what str() writes as the database reads it; the commonest first
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
 
 
@@ -87,6 +87,8 @@ def prefix_lines(block: str, value: str) -> str:
 
 
 def _spell(value: object) -> str:
+    if value.__class__ in _PLAIN:
+        return str(value)
     if value is None:
         return _NULL
     if isinstance(value, list | tuple) and all(type(element) in (int, float) for element in value):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
+from asms import cli_backup
 from asms.cli_explain import explain
 from asms.cli_release import release
 from asms.settings import SettingsError, load_settings
@@ -37,8 +38,8 @@ def cli() -> None:
     """The ASMS warehouse at a terminal. Settings come from the environment (docs/reference/settings.md)."""
 
 
-cli.add_command(release)
-cli.add_command(explain)
+for _command in (release, explain, cli_backup.backup, cli_backup.restore):
+    cli.add_command(_command)
 
 
 @cli.command()

@@ -178,7 +178,7 @@ def check_file(path: Path, last_year: Path | None = None) -> Checked:
 def _against_registers(catalogue: Catalogue, sent: SentReturn, known: Mapping[tuple[str, str], float]) -> list[Breach]:
     """Answers that differ from what the sheet shows of registers beside."""
     rule = next(rule for rule in catalogue.rules if rule.rule_id == "REGISTER_DIFFERS")
-    lines = {(line.indicator_code, line.sex): line for line in catalogue.registers if line.tolerance is not None}
+    lines = {(line.indicator_code, str(line.sex)): line for line in catalogue.registers if line.tolerance is not None}
     breaches = []
     for cell in sent.cells:
         key = (cell.indicator_code, cell.sex)

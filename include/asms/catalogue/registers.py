@@ -64,7 +64,7 @@ class RegisterSource:
 
 def allowed_difference(tolerance: float, known: float, decimals: int) -> float:
     """How far an answer may be from what a register knows; the same arithmetic stands in ``int_register__value``."""
-    return max(tolerance * abs(known), 0.5 * 10**-decimals) + 1e-9
+    return float(max(tolerance * abs(known), 0.5 * 10.0**-decimals)) + 1e-9
 
 
 def register_sources(catalogue: "Catalogue") -> Iterator[RegisterSource]:

@@ -300,7 +300,7 @@ class _DomainSheet:
             format_ = self._style.not_asked if value == NOT_ASKED else self._style.shown(_number_format(row, value))
             write_value(self._sheet, row_no, column, value, format_)
 
-    def _write_registers(self, known: Mapping[tuple[str, str], float]) -> None:
+    def _write_registers(self, known: Mapping[tuple[str, Sex], float]) -> None:
         for column, sex in enumerate(self._value, self._definition + 1):
             self._sheet.set_column(column, column, 14)
             write_value(self._sheet, HEADER_ROW - 1, column, REGISTER_TITLES[sex], self._style.header)

@@ -28,7 +28,7 @@ def prepare(warehouse: Warehouse) -> list[str]:
     with warehouse.connect("admin") as connection:
         _check_server(connection)
         connection.execute("select pg_advisory_xact_lock(%s)", (_MIGRATE_LOCK,))
-        _ensure_roles(connection, warehouse)
+        ensure_roles(connection, warehouse)
     return _apply_migrations(warehouse)
 
 
@@ -67,7 +67,8 @@ def _check_server(connection: psycopg.Connection) -> None:
         )
 
 
-def _ensure_roles(connection: psycopg.Connection, warehouse: Warehouse) -> None:
+def ensure_roles(connection: psycopg.Connection, warehouse: Warehouse) -> None:
+    """Make the server's roles as far as they are not there, and let them into the warehouse's database."""
     connection.execute("set local createrole_self_grant = 'set, inherit'")
     for role in LOGIN_ROLES:
         _ensure_login(connection, warehouse.user(role), warehouse.passwords[role])

@@ -1,4 +1,4 @@
-{#- No two rows share the values of `columns`, and none of them is missing; the failing rows are the shared or incomplete keys. -#}
+{#- No two rows share the values of `columns`, and none is missing; the failing rows are the shared or incomplete keys. -#}
 {% test unique_key(model, columns) %}
     select
         {{ columns | join(', ') }},

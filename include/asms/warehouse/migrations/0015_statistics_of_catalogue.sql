@@ -1,5 +1,5 @@
--- The catalogue too: its first build follows its first loading at once, and without statistics the arrays of inputs that rules and
--- formulas are computed from are joined by nested loops (10 s in place of half a second on the shipped sample).
+-- The catalogue too: its first build follows its first loading at once, and without statistics the arrays of inputs that rules
+-- and formulas are computed from are joined by nested loops (10 s in place of half a second on the shipped sample).
 create or replace function ops.refresh_statistics() returns void
 language plpgsql security definer set search_path = pg_catalog
 as $$

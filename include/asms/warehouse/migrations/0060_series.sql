@@ -2,8 +2,8 @@
 -- is read twice, so the second series costs only what boundaries changed (docs/adr/0012).
 
 -- The body is text, so that the publisher may make its views anew; they are not there yet when this runs. It reads published
--- marts with the reader's own rights and is no security definer: only so the planner puts it into the reader's query and finds one
--- municipality by the index.
+-- marts with the reader's own rights and is no security definer: only so the planner puts it into the reader's query and finds
+-- one municipality by the index.
 set local check_function_bodies = off;
 set local role asms_marts_owner;
 

@@ -110,6 +110,11 @@ create table indicators.int_budget__year_end (
 create table build.dim_budget_classification (
     budget_item text, classification_type text, classification_code text, valid_from date, valid_to date, name_uk text
 );
+create table build.fct_area_value (
+    area_code text, area_level text, indicator_code text, collection_code text, time_period text, sex text,
+    obs_value double precision, obs_status text, unit_count bigint, able_count bigint, reporting_count bigint,
+    population_share double precision
+);
 create table build.mart_budget_profile (
     municipality_code text, time_period text, own_income_per_head double precision, transfer_share double precision,
     capital_share double precision, education_per_head double precision, administration_per_head double precision,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -189,9 +190,7 @@ def test_a_moved_deadline_is_a_full_build(published: House) -> None:
     assert not start_build(published.warehouse).is_needed
     catalogue = load_catalogue()
     moved = [entry.model_copy(update={"due_date": entry.due_date.replace(day=2)}) for entry in catalogue.deadlines]
-    later = type(catalogue)(
-        catalogue.collections, catalogue.domains, catalogue.indicators, catalogue.rules, tuple(moved)
-    )
+    later = replace(catalogue, deadlines=tuple(moved))
     assert later.catalogue_version == catalogue.catalogue_version, "templates stay those of this catalogue"
     store_catalogue(published.warehouse, later)
     build = start_build(published.warehouse)

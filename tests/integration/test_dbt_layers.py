@@ -428,7 +428,8 @@ def test_a_model_that_cannot_run_is_an_error_that_names_it(own_house: House) -> 
         dbt.build_layer(own_house.warehouse, "indicators", build.build_id, True, target_path=own_house.target)
     assert not isinstance(raised.value, dbt.TransientDbtError)
     status = own_house.query(
-        "select status from ops.dbt_node_run where build_id = %s and node_id like '%%__derived'", (build.build_id,)
+        "select status from ops.dbt_node_run where build_id = %s and node_id like '%%.int_indicator__derived'",
+        (build.build_id,),
     )
     assert status == [("error",)]
 

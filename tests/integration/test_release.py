@@ -53,6 +53,7 @@ def _build(warehouse: Warehouse, rows: list[tuple[str, float | None, str]]) -> N
         connection.execute("drop table if exists build.fct_indicator_value")
         connection.execute(_CREATE)
         connection.execute("create table if not exists staging.budget_code (budget_code text, area_code text)")
+        connection.execute("create table if not exists staging.stg_katottg__unit (unit_code text, category text)")
         connection.cursor().executemany("insert into build.fct_indicator_value values (%s, %s, %s)", rows)
 
 

@@ -20,8 +20,7 @@ from asms.cli_explain import explain
 from asms.cli_release import release
 from asms.settings import SettingsError, load_settings
 from asms.warehouse import embedded
-from asms.warehouse.connection import LockedError, load_lock
-from asms.warehouse.connection import open_last_warehouse as _last_warehouse
+from asms.warehouse.connection import LockedError, load_lock, open_last_warehouse
 from asms.warehouse.dbt import DbtError
 from asms.warehouse.migrate import MigrationError, prepare
 
@@ -48,7 +47,7 @@ def status(as_json: bool) -> None:
     """Tell the release, its freshness, closed gates, sources and open findings of the last run's database."""
     from asms.warehouse.status import read_status
 
-    found = read_status(_last_warehouse(load_settings()))
+    found = read_status(open_last_warehouse(load_settings()))
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=1))
     else:
@@ -63,7 +62,7 @@ def rebuild(as_json: bool) -> None:
     from asms.rebuild import rebuild as run
 
     settings = load_settings()
-    warehouse = _last_warehouse(settings)
+    warehouse = open_last_warehouse(settings)
     prepare(warehouse)
     with load_lock(warehouse, settings.lock_timeout_seconds):
         result = run(warehouse, settings)
@@ -101,7 +100,7 @@ def check_workbook(file: Path, last_year: Path | None, as_json: bool) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def psql(arguments: tuple[str, ...]) -> None:
     """Open the marts of the last run's database as asms_bi; reads standard input, takes psql's own ARGUMENTS."""
-    warehouse = _last_warehouse(load_settings())
+    warehouse = open_last_warehouse(load_settings())
     params = warehouse.params("bi")
     environment = {
         **os.environ,  # noqa: TID251 - handed on whole to psql, nothing is read from it
@@ -136,7 +135,7 @@ def docs() -> None:
     from asms.warehouse.dbt import generate_docs
 
     settings = load_settings()
-    click.echo(f"open {generate_docs(_last_warehouse(settings), settings.home / 'dbt-docs')}")
+    click.echo(f"open {generate_docs(open_last_warehouse(settings), settings.home / 'dbt-docs')}")
 
 
 @cli.group()
@@ -217,7 +216,7 @@ def template(
     past: dict[str, returns.Past] = {}
     registers: dict[str, Mapping[tuple[str, str], float]] = {}
     if settings.warehouse_dsn or settings.last_run_file.exists():
-        with _last_warehouse(settings).connect("bi") as connection:
+        with open_last_warehouse(settings).connect("bi") as connection:
             bodies = returns.read_bodies(connection)
             past = returns.read_past(connection, questions, year - 1, municipalities)
             registers = returns.read_registers(connection, questions, year, municipalities)
@@ -310,7 +309,7 @@ def feedback(as_json: bool) -> None:
     from asms.notify import send_waiting
 
     settings = load_settings()
-    warehouse = _last_warehouse(settings)
+    warehouse = open_last_warehouse(settings)
     made = make_feedback(warehouse, settings)
     send_waiting(warehouse, settings)
     if as_json:
@@ -338,7 +337,7 @@ def list_explanations(status: Any, municipality: str | None, as_json: bool) -> N
     """List explanations in the order in which they came."""
     from asms.quality.decisions import list_explanations as find
 
-    rows = find(_last_warehouse(load_settings()), status, municipality)
+    rows = find(open_last_warehouse(load_settings()), status, municipality)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, default=str, indent=1))
         return
@@ -369,7 +368,7 @@ def _decide(explanation_id: str, status: Any, by: str, as_json: bool) -> None:
     from asms.quality.decisions import DecisionError, decide_explanation
 
     try:
-        changed = decide_explanation(_last_warehouse(load_settings()), explanation_id, status, by)
+        changed = decide_explanation(open_last_warehouse(load_settings()), explanation_id, status, by)
     except DecisionError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
@@ -391,7 +390,7 @@ def list_findings(severity: str | None, municipality: str | None, as_json: bool)
     """List open findings, the most severe first."""
     from asms.quality.decisions import list_findings as find
 
-    rows = find(_last_warehouse(load_settings()), severity, municipality)
+    rows = find(open_last_warehouse(load_settings()), severity, municipality)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1))
         return
@@ -438,7 +437,7 @@ def _waive(finding_id: str, decision: tuple[Any, str, str], as_json: bool) -> No
     from asms.quality.decisions import DecisionError, waive_finding
 
     try:
-        waive_finding(_last_warehouse(load_settings()), finding_id, *decision)
+        waive_finding(open_last_warehouse(load_settings()), finding_id, *decision)
     except DecisionError as error:
         raise click.ClickException(str(error)) from error
     if as_json:

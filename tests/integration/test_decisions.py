@@ -163,7 +163,7 @@ def test_only_a_fatal_finding_is_waived_and_never_without_a_reason(layers: Wareh
 
 
 def test_terminal_lists_and_waives(layers: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("asms.cli._last_warehouse", lambda _settings: layers)
+    monkeypatch.setattr("asms.cli.open_last_warehouse", lambda _settings: layers)
     send(layers, "a.xlsx", "багато")
     apply_rules(layers, 1, True)
     run = CliRunner().invoke

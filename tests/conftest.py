@@ -1,8 +1,10 @@
 """Fixtures for every kind of test: one embedded server a session, one fresh database a test."""
 
+import fcntl
 import os
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.resources import files
@@ -13,9 +15,32 @@ import yaml
 from psycopg import sql
 
 from asms.settings import Settings, load_settings
-from asms.warehouse import embedded
+from asms.warehouse import dbt, embedded
 from asms.warehouse.connection import Warehouse, open_warehouse
 from asms.warehouse.migrate import grant_database, prepare
+
+DBT_DATABASES = ("asms_sample", "asms")
+"""Names for the databases that tests run dbt on: what it parses is good for one name, so they share two."""
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``parsed(target, database)`` puts what dbt parsed for that name into ``target``; it parses once for all workers."""
+    root = tmp_path_factory.getbasetemp()
+    shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def put(target: Path, database: str = DBT_DATABASES[0]) -> Path:
+        folder = shared / f"parsed-{database}"
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "partial_parse.msgpack").exists():
+                dbt.parse(folder, database)
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "partial_parse.msgpack", target)
+        return target
+
+    return put
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +63,7 @@ def template_warehouse(pg_home: Path) -> Warehouse:
 def copied(template: Warehouse, name: str | None = None, *, is_sample: bool = True) -> Iterator[Warehouse]:
     """A copy of ``template``'s database, dropped at the end.
 
-    What dbt parsed is good for the database of one name: tests that run dbt name theirs, and parse once for all.
+    Tests that run dbt give one of ``DBT_DATABASES`` as ``name``.
     """
     copy = replace(template, database=name or f"test_{uuid.uuid4().hex[:12]}", is_sample=is_sample)
     drop = sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(copy.database))

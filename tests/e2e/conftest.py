@@ -16,7 +16,7 @@ from asms.warehouse import embedded
 from asms.warehouse.connection import Warehouse, open_warehouse
 
 # What differs between two runs that say the same: which load and which release brought a row, and when it came.
-_NOT_BUSINESS = ("load_id", "release_id", "release_from", "known_from", "known_to", "full_since")
+_NOT_BUSINESS = ("load_id", "release_id", "release_from", "known_from", "known_to", "full_since", "published_at")
 
 _COLUMNS = """
 select table_name, string_agg(format('%%I', column_name), ', ' order by ordinal_position)

@@ -3,7 +3,7 @@
 import multiprocessing
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,8 @@ def returns(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drop
 
 
-def _settings(home: Path, returns: Path, server: LocalServer) -> Settings:
+def _settings(home: Path, returns: Path, server: LocalServer, parsed: Callable[..., Path]) -> Settings:
+    parsed(home / "dbt")
     shutil.copytree(returns, home / "sample" / "drop")
     return night_settings(home, server.base_url, server.urls["population"])
 
@@ -74,18 +75,22 @@ def _child(target: object, *arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, returns: Path, server: LocalServer
+    tmp_path_factory: pytest.TempPathFactory, returns: Path, server: LocalServer, parsed: Callable[..., Path]
 ) -> Iterator[tuple[list[str], dict[str, tuple[int, str]]]]:
     """The moments of a night that nobody disturbs, and the marts it makes."""
     home = tmp_path_factory.mktemp("undisturbed")
-    settings = _settings(home, returns, server)
+    settings = _settings(home, returns, server, parsed)
     assert _child(run_through, settings, home / "steps") == 0, (home / "night.log").read_text()[-3000:]
     yield (home / "steps").read_text(encoding="utf-8").splitlines(), House(home, {}).marts()
     embedded.stop(home)
 
 
 def test_killed_again_and_again_the_night_ends_as_if_undisturbed(
-    tmp_path: Path, returns: Path, server: LocalServer, undisturbed: tuple[list[str], dict[str, tuple[int, str]]]
+    tmp_path: Path,
+    returns: Path,
+    server: LocalServer,
+    undisturbed: tuple[list[str], dict[str, tuple[int, str]]],
+    parsed: Callable[..., Path],
 ) -> None:
     """One house, killed at each kind of moment in turn; each night finds done what the nights before it did.
 
@@ -96,7 +101,7 @@ def test_killed_again_and_again_the_night_ends_as_if_undisturbed(
     moments = [step for step in dict.fromkeys(steps) if not step.startswith("gate_") or step == "gate_raw"]
     assert len(moments) >= 15
     assert set(_SERVER_DIES) <= set(moments)
-    settings = _settings(tmp_path / "killed", returns, server)
+    settings = _settings(tmp_path / "killed", returns, server, parsed)
     house = House(settings.home, {})
     try:
         for moment in moments:

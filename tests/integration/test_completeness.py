@@ -1,8 +1,9 @@
 """Who gave everything: over time, by the deadline, of all bodies, of members and of users, and as of any moment."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,7 +18,7 @@ from asms.sources.members import fetch as fetch_members
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.release import publish
-from tests.conftest import copied
+from tests.conftest import DBT_DATABASES, copied
 from tests.integration.test_dbt_layers import KYIV, LUTSK, SEVASTOPOL, VINNYTSIA, House
 
 CRIMEA = "UA01000000000013043"
@@ -75,10 +76,12 @@ def _ask(house: House, query: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(
+    template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]
+) -> Iterator[House]:
     """2024, due on 1 June 2025: two arrivals published, then two more and the register in a build of changes."""
-    with copied(template_warehouse, "completeness_house") as warehouse:
-        house = House(warehouse, tmp_path_factory.mktemp("completeness"))
+    with copied(template_warehouse, DBT_DATABASES[0]) as warehouse:
+        house = House(warehouse, parsed(tmp_path_factory.mktemp("completeness")))
         store_catalogue(warehouse)
         fetch_katottg(warehouse, load_settings({"ASMS_HOME": str(house.target)}), _put)
         house.batch = 1

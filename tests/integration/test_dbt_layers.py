@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.release import publish
-from tests.conftest import copied
+from tests.conftest import DBT_DATABASES, copied
 
 VINNYTSIA = "UA05020030000031457"
 LUTSK = "UA07080170000013585"
@@ -177,10 +177,12 @@ def _with_two_densities() -> Catalogue:
 
 
 @pytest.fixture(scope="module")
-def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(
+    template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]
+) -> Iterator[House]:
     """The house after its first night: two hromadas reported 2023, one of them 2024 too, one budget of 2022."""
-    with copied(template_warehouse, "dbt_house") as warehouse:
-        house = House(warehouse, tmp_path_factory.mktemp("dbt"))
+    with copied(template_warehouse, DBT_DATABASES[0]) as warehouse:
+        house = House(warehouse, parsed(tmp_path_factory.mktemp("dbt")))
         settings = load_settings({"ASMS_HOME": str(house.target)})
         store_catalogue(warehouse, _with_two_densities())
         fetch_katottg(warehouse, settings, _sha256)
@@ -202,15 +204,15 @@ def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def own_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own_target(tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]) -> Path:
     """Where dbt keeps what it parsed for the copies of the house."""
-    return tmp_path_factory.mktemp("dbt-own")
+    return parsed(tmp_path_factory.mktemp("dbt-own"), DBT_DATABASES[1])
 
 
 @pytest.fixture
 def own_house(house: House, own_target: Path) -> Iterator[House]:
     """A copy of the house that one test may change."""
-    with copied(house.warehouse, "dbt_own_house") as warehouse:
+    with copied(house.warehouse, DBT_DATABASES[1]) as warehouse:
         yield House(warehouse, own_target, house.batch, dict(house.arrivals))
 
 
@@ -457,7 +459,7 @@ def test_all_of_the_printed_population_finds_its_municipality(
 ) -> None:
     from asms.sample.server import serve
 
-    with copied(template_warehouse, "dbt_own_house") as warehouse:
+    with copied(template_warehouse, DBT_DATABASES[1]) as warehouse:
         settings = load_settings({"ASMS_HOME": str(tmp_path)})
         fetch_katottg(warehouse, settings, _sha256)
         with serve(real_data) as server:

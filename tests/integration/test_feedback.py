@@ -1,7 +1,7 @@
 """From a dropped return to the report on it and back: what the sender gets, what he explains, and what that does to findings."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +26,7 @@ from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.migrate import prepare
-from tests.conftest import copied
+from tests.conftest import DBT_DATABASES, copied
 
 VINNYTSIA = "UA05020030000031457"
 STAGED = ("+stg_submissions__input", "+stg_submissions__return", "+stg_population__municipality")  # all that rules read
@@ -101,16 +101,16 @@ def furnished(template_warehouse: Warehouse, pg_home: Path, tmp_path_factory: py
 
 
 @pytest.fixture(scope="module")
-def dbt_target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dbt_target(tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]) -> Path:
     """Where dbt keeps what it parsed."""
-    return tmp_path_factory.mktemp("dbt")
+    return parsed(tmp_path_factory.mktemp("dbt"))
 
 
 @pytest.fixture
 def house(template_warehouse: Warehouse, settings: Settings, furnished: Gazetteer, dbt_target: Path) -> Iterator[House]:
     drop = settings.home / "sample" / "drop"
     drop.mkdir(parents=True)
-    with copied(replace(template_warehouse, database="feedback_furnished"), "feedback_house") as copy:
+    with copied(replace(template_warehouse, database="feedback_furnished"), DBT_DATABASES[0]) as copy:
         yield House(copy, settings, load_catalogue(), furnished, drop, dbt_target)
 
 

@@ -6,7 +6,7 @@ tried: in a transaction that is rolled back.
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
-from tests.conftest import copied
+from tests.conftest import DBT_DATABASES, copied
 
 MARTS = ("dim_area", "dim_area_code", "dim_municipality_history", "fct_boundary_event", "mart_boundary_crosswalk")
 # in the order in which a changed event passes through them; staging is views
@@ -112,13 +112,15 @@ def _add_edition(warehouse: Warehouse, edition: str, changes: str = "", values: 
 
 
 @pytest.fixture(scope="module")
-def atlas(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+def atlas(
+    template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]
+) -> Iterator[Atlas]:
     """The package's edition alone, built once."""
     folder = tmp_path_factory.mktemp("atlas")
-    with copied(template_warehouse, "geography", is_sample=False) as ours:
+    with copied(template_warehouse, DBT_DATABASES[0], is_sample=False) as ours:
         store_catalogue(ours, load_catalogue())
         fetch_katottg(ours, load_settings({"ASMS_HOME": str(folder)}), _put)
-        made = Atlas(ours, folder / "dbt")
+        made = Atlas(ours, parsed(folder / "dbt"))
         made.build()
         yield made
 
@@ -157,7 +159,9 @@ def test_crimea_and_sevastopol_are_in_every_list(atlas: Atlas) -> None:
         assert counts[0] >= 303 and counts[1] == 1, table
 
 
-def test_what_editions_differ_in_is_history_whichever_comes_first(atlas: Atlas, tmp_path: Path) -> None:
+def test_what_editions_differ_in_is_history_whichever_comes_first(
+    atlas: Atlas, tmp_path: Path, parsed: Callable[..., Path]
+) -> None:
     """An older edition that comes after the newer one, then again: a renaming, a new category, a village that went, one recoded."""
     hromada, village, gone = "UA05020030000031457", "UA05020030010063857", "UA05020030990099999"
     changes = (
@@ -167,8 +171,8 @@ def test_what_editions_differ_in_is_history_whichever_comes_first(atlas: Atlas, 
         f"from unit where level4_code = '{village}';"
         "update unit set level4_code = 'UA05020030020099998' where level4_code = 'UA05020030040041811'"
     )
-    with copied(atlas.warehouse, "geography_editions", is_sample=False) as ours:
-        made = Atlas(ours, tmp_path / "dbt")
+    with copied(atlas.warehouse, DBT_DATABASES[1], is_sample=False) as ours:
+        made = Atlas(ours, parsed(tmp_path / "dbt", DBT_DATABASES[1]))
         _add_edition(ours, OLD, changes)
         made.build()
         history = made.query(
@@ -418,18 +422,21 @@ def test_the_gate_closes_on_weights_that_do_not_add_up(atlas: Atlas) -> None:
 
 @pytest.fixture(scope="module")
 def country(
-    template_warehouse: Warehouse, real_data: Path, tmp_path_factory: pytest.TempPathFactory
+    template_warehouse: Warehouse,
+    real_data: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    parsed: Callable[..., Path],
 ) -> Iterator[Atlas]:
     """Both real editions, the table of older codes and the history of councils."""
     folder = tmp_path_factory.mktemp("country")
-    with copied(template_warehouse, "geography_real", is_sample=False) as ours:
+    with copied(template_warehouse, DBT_DATABASES[1], is_sample=False) as ours:
         store_catalogue(ours, load_catalogue())
         given_settings = load_settings({"ASMS_HOME": str(folder), "ASMS_KATOTTG_URL": str(real_data)})
         result = fetch_katottg(ours, given_settings, _put)
         assert (result.new_loads, result.failed) == (5, 0)
         again = fetch_katottg(ours, given_settings, _put)
         assert (again.new_loads, again.unchanged_loads) == (0, 5)
-        made = Atlas(ours, folder / "dbt")
+        made = Atlas(ours, parsed(folder / "dbt", DBT_DATABASES[1]))
         made.build()
         yield made
 

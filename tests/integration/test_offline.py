@@ -19,7 +19,7 @@ from asms.warehouse.connection import Warehouse
 
 BODIES_A_BATCH = 250
 BATCHES = 3
-WORKBOOKS = 150
+WORKBOOKS = 60
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "missing_reason.csv"
 BLANKS = " \u00a0\u2009\u202f\t\u2007"
 

@@ -5,8 +5,9 @@ compiled SQL of the models is run on them again.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -21,7 +22,7 @@ from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
-from tests.conftest import copied
+from tests.conftest import DBT_DATABASES, copied
 from tests.integration.test_dbt_layers import KYIV, LUTSK, SEVASTOPOL, VINNYTSIA, House
 from tests.integration.test_geography import Row, make_reforms
 
@@ -51,10 +52,12 @@ def _write_events(connection: psycopg.Connection, load: str, rows: list[Row]) ->
 
 
 @pytest.fixture(scope="module")
-def house(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(
+    template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]
+) -> Iterator[House]:
     """Returns of 2021, reforms in 2022, a return of 2022."""
-    with copied(template_warehouse, "series_house") as warehouse:
-        house = House(warehouse, tmp_path_factory.mktemp("series"))
+    with copied(template_warehouse, DBT_DATABASES[0]) as warehouse:
+        house = House(warehouse, parsed(tmp_path_factory.mktemp("series")))
         store_catalogue(warehouse, load_catalogue())
         fetch_katottg(warehouse, load_settings({"ASMS_HOME": str(house.target)}), _put)
         house.batch = 1

@@ -1,7 +1,7 @@
 """Open data beside the marts, from the local server to staging through the suites: the sample's, and the real files."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -21,7 +21,7 @@ from asms.sources.katottg import fetch as fetch_katottg
 from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Role, Warehouse
-from tests.conftest import copied
+from tests.conftest import DBT_DATABASES, copied
 
 SOURCES = tuple(source for source in OPEN_SOURCES if source not in DEFAULT_SOURCES)
 
@@ -56,8 +56,8 @@ class House:
         return found
 
 
-def _house(template: Warehouse, folder: Path, replay: Path | None) -> Iterator[House]:
-    with copied(template, is_sample=False) as warehouse:
+def _house(template: Warehouse, folder: Path, replay: Path | None, parsed: Callable[..., Path]) -> Iterator[House]:
+    with copied(template, DBT_DATABASES[0], is_sample=False) as warehouse:
         store_catalogue(warehouse, load_catalogue())
         settings = load_settings({"ASMS_HOME": str(folder)})
         put = LandingStore(settings.landing).put
@@ -74,19 +74,26 @@ def _house(template: Warehouse, folder: Path, replay: Path | None) -> Iterator[H
         build = start_build(warehouse)
         selection = [part for source in had for part in ("--select", f"+stg_{source}__*")]
         options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
-        results = dbt.invoke(["build", *selection, *options], warehouse=warehouse, target_path=folder / "dbt")
+        results = dbt.invoke(["build", *selection, *options], warehouse=warehouse, target_path=parsed(folder / "dbt"))
         assert {str(result.status) for result in results} == {"success", "pass"}
         yield House(warehouse, build.build_id)
 
 
 @pytest.fixture(scope="module")
-def sample(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    yield from _house(template_warehouse, tmp_path_factory.mktemp("staged"), None)
+def sample(
+    template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]
+) -> Iterator[House]:
+    yield from _house(template_warehouse, tmp_path_factory.mktemp("staged"), None, parsed)
 
 
 @pytest.fixture(scope="module")
-def real(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Iterator[House]:
-    yield from _house(template_warehouse, tmp_path_factory.mktemp("staged"), real_data)
+def real(
+    template_warehouse: Warehouse,
+    tmp_path_factory: pytest.TempPathFactory,
+    real_data: Path,
+    parsed: Callable[..., Path],
+) -> Iterator[House]:
+    yield from _house(template_warehouse, tmp_path_factory.mktemp("staged"), real_data, parsed)
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -41,6 +41,7 @@ select 'submissions' from ops.build_decision where build_id = %(build_id)s
 _SCHEMA: dict[Layer, str] = {"staging": "staging", "indicators": "indicators", "marts": "build"}
 _SEVERITY = {"fail": "critical", "warn": "warning"}
 _PROFILE_KEYS = ("host", "port", "dbname", "user", "password")
+_NO_ADDRESS = dict.fromkeys(_PROFILE_KEYS, "0")
 # What was parsed in this process, good while no file of the project changes: parsing costs more than building a layer.
 _manifests: dict[tuple[str, str, int], Any] = {}
 
@@ -115,13 +116,15 @@ def tables_of(source: str) -> str:
     return "submission*" if source == "submissions" else f"{source}_*"
 
 
-def parse(target_path: Path) -> Path:
-    """Parse the project with deprecations as errors; no database is needed. Return the path of the manifest.
+def parse(target_path: Path, database: str = "none") -> Path:
+    """Parse the project with deprecations as errors; no server is needed. Return the path of the manifest.
+
+    What is kept in ``target_path`` is taken up by later runs on a database of that name.
 
     Raises:
         DbtError: the project does not parse, or uses something deprecated.
     """
-    _run(["--warn-error-options", '{"error": ["Deprecations"]}', "parse", "--no-partial-parse"], None, target_path)
+    _run(["--warn-error-options", '{"error": ["Deprecations"]}', "parse", "--no-partial-parse"], database, target_path)
     return target_path / "manifest.json"
 
 
@@ -141,7 +144,7 @@ def invoke(arguments: Sequence[str], *, warehouse: Warehouse, target_path: Path)
     """
     key = (str(target_path), warehouse.database, _newest_change())
     if key not in _manifests:
-        _manifests[key] = _run(["parse"], warehouse, target_path).result
+        _manifests[key] = _run(["parse"], warehouse.database, target_path).result
     # what dbt would write of its manifest again costs as much as a small model
     outcome = _run([*arguments, "--no-write-json"], warehouse, target_path, _manifests[key])
     results = list(getattr(outcome.result, "results", ()))
@@ -150,7 +153,8 @@ def invoke(arguments: Sequence[str], *, warehouse: Warehouse, target_path: Path)
     return results
 
 
-def _run(arguments: Sequence[str], warehouse: Warehouse | None, target_path: Path, manifest: Any = None) -> Any:
+def _run(arguments: Sequence[str], warehouse: Warehouse | str, target_path: Path, manifest: Any = None) -> Any:
+    """Run one dbt command on ``warehouse``, or, where no server is asked, for a database of that name."""
     from dbt.cli.main import dbtRunner  # takes 2 s, so only those who run dbt pay it
 
     flags = [
@@ -166,7 +170,7 @@ def _run(arguments: Sequence[str], warehouse: Warehouse | None, target_path: Pat
         "--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR), "--target-path", str(target_path),
         "--log-path", str(target_path / "logs"),
         # names of relations hold the database's: what was parsed for another one must not be taken up
-        "--vars", f"{{warehouse_database: {warehouse.database if warehouse else 'none'}}}",
+        "--vars", f"{{warehouse_database: {warehouse if isinstance(warehouse, str) else warehouse.database}}}",
     ]  # fmt: skip
     # In a thread of its own: for each of its flags dbt looks through the call stack, which under Airflow is deep enough to cost
     # half a second a command.
@@ -193,9 +197,12 @@ def _newest_change() -> int:
 
 
 @contextmanager
-def _credentials(warehouse: Warehouse | None) -> Iterator[None]:
-    """Set the variables that profiles.yml and libpq read, and put the environment back afterwards."""
-    params = warehouse.params("transformer") if warehouse else dict.fromkeys(_PROFILE_KEYS, "0")
+def _credentials(warehouse: Warehouse | str) -> Iterator[None]:
+    """Set the variables that profiles.yml and libpq read, and put the environment back afterwards.
+
+    For the name of a database they hold no address: what dbt parsed with them is good wherever a database of that name is.
+    """
+    params = {**_NO_ADDRESS, "dbname": warehouse} if isinstance(warehouse, str) else warehouse.params("transformer")
     values = {
         "ASMS_DBT_HOST": params["host"],
         "ASMS_DBT_PORT": params["port"],

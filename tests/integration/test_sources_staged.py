@@ -56,8 +56,10 @@ class House:
         return found
 
 
-def _house(template: Warehouse, folder: Path, replay: Path | None, parsed: Callable[..., Path]) -> Iterator[House]:
-    with copied(template, DBT_DATABASES[0], is_sample=False) as warehouse:
+def _house(
+    template: Warehouse, folder: Path, replay: Path | None, parsed: Callable[..., Path], database: str
+) -> Iterator[House]:
+    with copied(template, database, is_sample=False) as warehouse:
         store_catalogue(warehouse, load_catalogue())
         settings = load_settings({"ASMS_HOME": str(folder)})
         put = LandingStore(settings.landing).put
@@ -74,7 +76,9 @@ def _house(template: Warehouse, folder: Path, replay: Path | None, parsed: Calla
         build = start_build(warehouse)
         selection = [part for source in had for part in ("--select", f"+stg_{source}__*")]
         options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
-        results = dbt.invoke(["build", *selection, *options], warehouse=warehouse, target_path=parsed(folder / "dbt"))
+        results = dbt.invoke(
+            ["build", *selection, *options], warehouse=warehouse, target_path=parsed(folder / "dbt", database)
+        )
         assert {str(result.status) for result in results} == {"success", "pass"}
         yield House(warehouse, build.build_id)
 
@@ -83,7 +87,7 @@ def _house(template: Warehouse, folder: Path, replay: Path | None, parsed: Calla
 def sample(
     template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]
 ) -> Iterator[House]:
-    yield from _house(template_warehouse, tmp_path_factory.mktemp("staged"), None, parsed)
+    yield from _house(template_warehouse, tmp_path_factory.mktemp("staged"), None, parsed, DBT_DATABASES[0])
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +97,7 @@ def real(
     real_data: Path,
     parsed: Callable[..., Path],
 ) -> Iterator[House]:
-    yield from _house(template_warehouse, tmp_path_factory.mktemp("staged"), real_data, parsed)
+    yield from _house(template_warehouse, tmp_path_factory.mktemp("staged"), real_data, parsed, DBT_DATABASES[1])
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -70,7 +70,8 @@ class _WorkbookSheet(Sheet):
         if start < 0:
             return EMPTY
         end = min((at for tag in (b"<c ", b"</row") if (at := self._xml.find(tag, start + 1)) > 0), default=start)
-        return _scan_cells(b"<row>" + self._xml[start:end] + b"</row>").get((row, column), EMPTY)
+        # the scanner takes a cell's row from its row's element
+        return _scan_cells(b'<row r="%d">%b</row>' % (row, self._xml[start:end])).get((row, column), EMPTY)
 
     @cached_property
     def _may_hide(self) -> bool:

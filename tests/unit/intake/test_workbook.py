@@ -176,9 +176,9 @@ def test_cells_without_addresses_are_counted_in_place() -> None:
     assert sheet.value(2, 2) == CellValue("=A1", "formula_without_value")
 
 
-def test_blanks_are_told_apart() -> None:
-    rows = (
-        '<row r="1">'
+@pytest.mark.parametrize("row", [1, 17])
+def test_blanks_are_told_apart(row: int) -> None:
+    cells = (
         '<c r="A1"><f>SUM(B1:C1)</f></c>'
         '<c r="B1"><f>1+1</f><v></v></c>'
         '<c r="C1" t="str"><f>IF(1=2,"x","")</f><v></v></c>'
@@ -187,10 +187,11 @@ def test_blanks_are_told_apart() -> None:
         '<c r="F1" s="0"/>'
         '<c r="G1"><v>1e400</v></c>'
         '<c r="H1"><f>2+2</f><v>4</v></c>'
-        "</row>"
     )
+    cells = re.sub(r'r="([A-H])1"', rf'r="\g<1>{row}"', cells)
+    rows = f'<row r="{row}">{cells}</row>'
     sheet = Workbook(_with_rows(rows)).sheet("Sheet")
-    assert [sheet.value(1, column) for column in range(1, 10)] == [
+    assert [sheet.value(row, column) for column in range(1, 10)] == [
         CellValue("=SUM(B1:C1)", "formula_without_value"),
         CellValue("=1+1", "formula_without_value"),
         CellValue(None, "empty"),

@@ -29,6 +29,8 @@ _CELL_COLUMNS = (
     "submission_id", "sheet", "cell", "indicator_code", "code_text", "sex", "value_text", "value_type", "reason_text",
     "remark_text",
 )  # fmt: skip
+_LONGEST_TOLD = 2_000
+"""Characters of any one text of a finding: a cell may hold 32 thousand."""
 _BATCH_FILES = 50  # a transaction's worth: what a kill costs, and what the writer holds in memory
 
 
@@ -235,7 +237,7 @@ def _book(
         if isinstance(outcome, ProblemError):
             load_id = _load_id(delivery, failed_version)
             found = [_finding(delivery, load_id, outcome)]
-            loads.append(_load_row(delivery, load_id, failed_version, "failed", 0, 1, outcome.message_uk))
+            loads.append(_load_row(delivery, load_id, failed_version, "failed", 0, 1, _storable(outcome.message_uk)))
             counts.failed += 1
         elif outcome.form.explanations:
             version = outcome.form.reader_version
@@ -354,19 +356,29 @@ def _twin(path: str) -> ProblemError:
 
 
 def _finding(delivery: _Delivery, load_id: str, problem: ProblemError, **place: str) -> Finding:
+    told = (problem.message_uk, problem.message_en, problem.sheet, problem.cell, problem.value_found)
+    message_uk, message_en, sheet, cell, value_found = (_storable(text) for text in told)
     return Finding(
         rule_id=problem.rule_id,
         dataset=SOURCE,
-        message_uk=problem.message_uk,
-        message_en=problem.message_en,
+        message_uk=message_uk or "",
+        message_en=message_en or "",
         load_id=load_id,
         delivery_id=delivery.delivery_id,
         file_name=delivery.path,
-        sheet=problem.sheet,
-        cell=problem.cell,
-        value_found=problem.value_found,
+        sheet=sheet,
+        cell=cell,
+        value_found=value_found,
         **place,
     )
+
+
+def _storable(text: str | None) -> str | None:
+    """``text`` of a stranger as a finding may hold it: cut, and without the character that the database does not store."""
+    if text is None:
+        return None
+    cut = text if len(text) <= _LONGEST_TOLD else text[: _LONGEST_TOLD - 1] + "…"
+    return cut.replace("\0", "")
 
 
 def _close_failures(connection: psycopg.Connection, delivery_ids: Sequence[str], standing: Iterable[Finding]) -> None:

@@ -77,6 +77,8 @@ def _load(data: bytes) -> dict[str, Any]:
             parse_float=_finite,
             parse_int=_whole,
         )
+        if b"\\u" in data:
+            json.dumps(found, ensure_ascii=False).encode()  # half a character, \ud800, is no text that could be stored
     except json.JSONDecodeError as error:
         raise ProblemError(
             "FILE_BROKEN_JSON",
@@ -84,7 +86,7 @@ def _load(data: bytes) -> dict[str, Any]:
             f"Line {error.lineno}, character {error.colno}: this is not JSON ({error.msg})",
             cell=f"{error.lineno}:{error.colno}",
         ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (UnicodeError, RecursionError) as error:
         raise ProblemError(
             "FILE_BROKEN_JSON",
             "Це не JSON у кодуванні UTF-8, або в ньому забагато вкладених рівнів",
@@ -103,7 +105,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = next(key for key in keys if keys.count(key) > 1).encode("utf-8", "replace").decode()
         raise ProblemError(
             "JSON_DUPLICATE_KEY",
             f"Ключ «{twice}» стоїть двічі в одному об'єкті",

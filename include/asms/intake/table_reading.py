@@ -19,6 +19,7 @@ from asms.intake.spelling import fold, fold_code
 
 _CODES_WITHIN = 10
 _LONGEST_CODE = 300
+"""Characters kept of what stands for a code: staging has it in an index, which takes no long text."""
 _MOST_LINES_KEPT = 200
 """Lines of a sheet whose places are remembered for the next one: more than any sheet of ours has, little enough to hold."""
 
@@ -154,7 +155,7 @@ class TableReader:
         for number, text in enumerate(texts, layout.first_row):
             if self._ends_at is not None and fold(text).startswith(self._ends_at):
                 break
-            code = fold_code(text)
+            code = fold_code(text)[:_LONGEST_CODE]
             is_code = len(text) < _LONGEST_CODE and re.fullmatch(self._table.code.pattern, code) is not None
             spots = tuple(
                 (index, (sheet.name, address(number), code, text, sex), not_asked)

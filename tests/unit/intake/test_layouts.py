@@ -184,6 +184,7 @@ def test_entries_of_json_that_are_no_answers_are_named() -> None:
         (b'{"form": "ASMS-ANNUAL",\n "answers": [}', "FILE_BROKEN_JSON", "2:14"),
         (b"[1, 2]", "FILE_BROKEN_JSON", None),
         (b'{"a":' * 100_000, "FILE_BROKEN_JSON", None),
+        (b'{"form": "\\ud800"}', "FILE_BROKEN_JSON", None),
         (b'{"form": 1, "form": 2}', "JSON_DUPLICATE_KEY", None),
         (_json([]), "FORM_SHEET_MISSING", None),
         (_json([], form="OTHER"), "FORM_NOT_RECOGNISED", None),

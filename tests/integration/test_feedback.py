@@ -1,9 +1,11 @@
 """From a dropped return to the report on it and back: what the sender gets, what he explains, and what that does to findings."""
 
+import email
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from email import policy
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ from asms.geography import Gazetteer
 from asms.intake import land_drop, read_deliveries
 from asms.intake.landing import LandingStore
 from asms.intake.template import TemplateAnswer, write_template
+from asms.notify import notify
 from asms.offline import render_model
 from asms.quality.decisions import decide_explanation, list_explanations
+from asms.quality.peers import apply_peer_rules
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions
 from asms.settings import Settings, load_settings
@@ -36,6 +40,7 @@ STAGED = (
     "stg_ops__load", "stg_submissions__delivery", "stg_submissions__return", "stg_catalogue__indicator",
     "stg_catalogue__formula_input", "stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input",
 )  # fmt: skip
+LAYERS = Path(__file__).with_name("quality_layers.sql").read_text(encoding="utf-8")
 SEED = Path(__file__).parents[2] / "dbt_project" / "seeds" / "missing_reason.csv"
 WARNING = "CHK.CUL.003.1"  # visits >= readers
 HOSTILE = '=HYPERLINK("http://example.org";"<b>x</b>")'
@@ -316,6 +321,74 @@ def test_what_people_type_in_is_told_to_each_and_touches_nobody_else(house: Hous
     assert {row[1]: row[2] for row in stand if row[0] == LUTSK} == {"GOV.010": 4500, "CUL.002": 0}
     longest = "select max(length(indicator_code)) from staging.stg_submissions__latest_cell"
     assert house.rows(longest) == [(300,)]  # an index of that column takes no long text
+
+
+def test_a_figure_far_from_peers_is_told_by_report_and_mail_and_can_be_explained(house: House) -> None:
+    """WAT.D06 is WAT.013 / WAT.010 × 10. The other ten of the group have it as the models of the build leave it."""
+    house.send("звіт.xlsx", {"WAT.010": 100, "WAT.013": 9500}, domains=("WAT",))
+    house.read()
+    ((submission_id, cell),) = house.rows(
+        "select submission_id, cell from raw.submission_cell where indicator_code = 'WAT.013'"
+    )
+    with house.warehouse.connect("transformer") as connection:
+        connection.execute(LAYERS)  # type: ignore[arg-type]  # SQL of these tests
+        rows = [(VINNYTSIA, 950.0), *((f"S{n}", 4 + n / 10) for n in range(1, 11))]
+        for body, value in rows:
+            connection.execute(
+                "insert into indicators.int_peer_group__membership values (%s, 'size', 'size:small')", (body,)
+            )
+            connection.execute(
+                "insert into indicators.int_indicator__derived values ('ASMS', %s, '2024', 'WAT.D06', 'T', %s, 'A')",
+                (body, value),
+            )
+        connection.execute(
+            "insert into indicators.int_observation__accepted values"
+            " ('ASMS', %s, '2024', 'WAT.013', 'T', 9500, 'A', %s, 'WAT', %s, 'l')",
+            (VINNYTSIA, submission_id, cell),
+        )
+        connection.execute(
+            "insert into staging.stg_submissions__latest_cell (collection_code, municipality_code, time_period)"
+            " values ('ASMS', %s, '2024')",
+            (VINNYTSIA,),
+        )
+    build = start_build(house.warehouse, force=True)
+    assert apply_peer_rules(house.warehouse, build.build_id, True) == {"pass": 10, "fail": 1}
+    with house.warehouse.connect("publisher") as connection:
+        connection.execute("update ops.build set status = 'published'")
+
+    assert (house.answer().report_count, house.answer().report_count) == (1, 0)
+    title = "WAT.D06 «Аварійність водопровідних мереж» далеко від значень громад подібного розміру"
+    book = openpyxl.load_workbook(house.report())
+    (line,) = list_rows(book.worksheets[0])
+    assert str(line["Показник"]).startswith("WAT.013") and line["Клітинка"] == cell
+    assert (line["Знайдено"], line["Очікувалося"]) == ("950", "≈ 4.6")
+    assert str(line["Що не так"]).startswith(title) and "WAT.013 / WAT.010 × 10" in str(line["Як виправити"])
+    told = book["WAT"][cell]
+    assert told.value == 9500 and told.fill.start_color.rgb == "FFFFEB9C" and title in told.comment.text
+    assert title in house.report("html").read_text(encoding="utf-8")
+    assert [item["rule_id"] for item in json.loads(house.report("json").read_text("utf-8"))["findings"]] == [
+        "PEER.WAT.D06"
+    ]
+    ((to_coordinator,),) = house.rows("select body_text from quality.alert")
+    assert "попередження: 1" in to_coordinator and "950" not in to_coordinator
+
+    assert notify(house.warehouse, house.settings, build.build_id).mail_count > 0
+    mails = [
+        email.message_from_bytes(file.read_bytes(), policy=policy.default) for file in house.settings.outbox.iterdir()
+    ]
+    (staff,) = [mail for mail in mails if mail["To"] == "staff@example.org"]
+    for kind in ("plain", "html"):
+        body = " ".join(str(staff.get_body((kind,)).get_content()).split())  # type: ignore[union-attr]  # it has both
+        for part in (title, "PEER.WAT.D06", "звіт.xlsx", "WAT.013[T]", cell, "950", "≈ 4.6", "WAT.013 / WAT.010 × 10"):
+            assert part in body, (kind, part)
+
+    explain(house.report(), house.drop / "відповідь.xlsx", {cell: "Зношені мережі, аварій справді стільки"})
+    house.read()
+    (offered,) = list_explanations(house.warehouse)
+    assert (offered.rule_id, offered.indicator_code) == ("PEER.WAT.D06", "WAT.013")
+    assert decide_explanation(house.warehouse, offered.explanation_id, "accepted", "olena")
+    apply_peer_rules(house.warehouse, build.build_id, True)
+    assert house.rows("select is_open from quality.finding where rule_id = 'PEER.WAT.D06'") == [(False,)]
 
 
 def test_mail_tells_counts_and_no_values_once(house: House) -> None:

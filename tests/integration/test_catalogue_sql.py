@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asms.catalogue import Catalogue, load_catalogue
 from asms.catalogue.compile import Compiled, compile_catalogue
-from asms.catalogue.expression_sql import ExpressionSql, Input, check_sql, status_sql, value_sql
+from asms.catalogue.expression_sql import ExpressionSql, Input, check_sql, found_and_expected, status_sql, value_sql
 from asms.catalogue.grammar import parse_check, parse_formula
 from asms.catalogue.resolve import resolve
 from asms.warehouse.connection import Warehouse
@@ -253,6 +253,55 @@ def test_a_check_is_true_false_or_unknown(
     assert verdict is (expected[sign] if sign in expected else compare[sign](left, right))
 
 
+@settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    left=st.floats(-1e7, 1e7).map(lambda value: round(value, 3)),
+    right=st.floats(-1e7, 1e7).map(lambda value: round(value, 3)),
+    near=st.booleans(),
+    decimals=st.sampled_from([0, 1, 2]),
+    limit=st.sampled_from(
+        ["= TER.004 ± 15 %", "= TER.004 ± 0,3333", "<= TER.004 × 1,001", ">= TER.004 / 3", "<= TER.004"]
+    ),
+)
+def test_no_value_that_passes_lies_beyond_the_range_told(
+    connection: psycopg.Connection,
+    catalogue: Catalogue,
+    left: float,
+    right: float,
+    near: bool,
+    decimals: int,
+    limit: str,
+) -> None:
+    """And what was computed is told to the decimals asked for, less than one unit of the last too wide."""
+    check = parse_check(f"TER.001 {limit}", "test")
+    settled = replace(check, sides=tuple(resolve(catalogue, {}, side, "T", 0, "test") for side in check.sides))
+    bounds = {
+        "= TER.004 ± 15 %": (right - 0.15 * abs(right), right + 0.15 * abs(right)),
+        "= TER.004 ± 0,3333": (right - 0.3333, right + 0.3333),
+        "<= TER.004 × 1,001": (None, right * 1.001),
+        ">= TER.004 / 3": (right / 3, None),
+        "<= TER.004": (None, right),
+    }[limit]
+    value = next(bound for bound in bounds if bound is not None) if near else left
+    sql = ExpressionSql({})
+    passes = check_sql(sql, settled)
+    _, expected = found_and_expected(sql, settled, "", decimals)
+    verdict, told = _compute(connection, [passes, expected], [value, right])
+    numbers = [float(text) for text in str(told).replace("≤", "").replace("≥", "").split("…")]
+    low, high = numbers if len(numbers) == 2 else (None, numbers[0]) if bounds[0] is None else (numbers[0], None)
+    for shown, exact, sign in ((low, bounds[0], 1), (high, bounds[1], -1)):
+        if shown is None or exact is None:
+            assert shown is exact is None
+            continue
+        room = 1e-9 * max(abs(exact), 1)
+        assert -room <= sign * (exact - shown) < 10.0**-decimals + room
+        assert limit == "<= TER.004" or shown == round(shown, decimals)
+        if verdict is True:
+            assert sign * (value - shown) >= -room
+
+
 def _verdict(
     connection: psycopg.Connection, compiled: Compiled, rule_id: str, known: Mapping[tuple[str, str, int], float]
 ) -> tuple[object, ...]:
@@ -293,6 +342,13 @@ def _verdict(
         ("CHK.WAT.010.YEAR", {("WAT.010", "T", 0): 115, ("WAT.010", "T", -1): 100}, (True, "115", "85 … 115")),
         ("CHK.WAT.010.YEAR", {("WAT.010", "T", 0): 84, ("WAT.010", "T", -1): 100}, (False, "84", "85 … 115")),
         ("CHK.WAT.010.YEAR", {("WAT.010", "T", 0): 84}, (None, "84", None)),
+        # 41.735 and 56.465; and 6632338.3126 of a sum in one decimal
+        ("CHK.WAT.010.YEAR", {("WAT.010", "T", 0): 60, ("WAT.010", "T", -1): 49.1}, (False, "60", "41.7 … 56.5")),
+        (
+            "CHK.EXP.041.PARTS",
+            {**{(f"EXP.04{n}", "T", 0): 2500000.0 for n in (2, 3, 4)}, ("EXP.041", "T", 0): 6625712.6},
+            (False, "7500000 (EXP.042 + EXP.043 + EXP.044)", "≤ 6632338.4"),
+        ),
         (
             "CHK.POP.001.SCALE",
             {("POP.001", "T", 0): 45.2, ("REGISTER", "T", 0): 45210},

@@ -336,7 +336,7 @@ def answer(warehouse: Warehouse, code: str, *values: tuple[str, float | None]) -
         ("POP.001", 40000.0, 41000.0, []),
         ("POP.001", 100.0, 190.0, []),  # below the floor
         ("POP.001", 40000.0, 65000.0, [("YEAR_JUMP", "65000", "20000 … 60000")]),
-        ("POP.001", 33333.0, 65000.0, [("YEAR_JUMP", "65000", "16667 … 50000")]),  # persons are whole
+        ("POP.001", 33333.0, 65000.0, [("YEAR_JUMP", "65000", "16666 … 50000")]),  # persons are whole
         ("POP.001", 40000.0, 40.0, [("YEAR_UNIT_SLIP", "40", "≈ 40000")]),
         ("HEA.021", 1000.0, 1163000.0, [("YEAR_UNIT_SLIP", "1163000", "≈ 1000")]),
         ("WAT.001", 1000.0, 1300000.0, [("YEAR_JUMP", "1300000", "0 … 2000")]),

@@ -6,7 +6,15 @@ from functools import lru_cache
 from itertools import pairwise
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError, Rule, Sex
-from asms.catalogue.expression_sql import ExpressionSql, Input, check_sql, found_and_expected, status_sql, value_sql
+from asms.catalogue.expression_sql import (
+    ExpressionSql,
+    Input,
+    check_sql,
+    found_and_expected,
+    is_sum,
+    status_sql,
+    value_sql,
+)
 from asms.catalogue.grammar import Check, Expression, Reference, parse_check, references
 from asms.catalogue.resolve import parse_formulas, resolve, resolve_formula
 
@@ -131,8 +139,19 @@ def _compile_rule(
             for era in eras
         ]
         target = sql.slot(Reference(card.indicator_code, sex, 0))
-        told = [found_and_expected(sql, one, rule.expression or "") for one in settled]
+        told = [
+            found_and_expected(sql, one, rule.expression or "", _asked_decimals(era.catalogue, one))
+            for era, one in zip(eras, settled, strict=True)
+        ]
         found, expected = (_by_era(eras, texts) for texts in zip(*told, strict=True))
         slots = sql.slots_of(*(side for one in settled for side in one.sides))
         asked = _by_era(eras, [check_sql(sql, one) for one in settled])
         yield CompiledRule(rule.rule_id, sex, target, asked, found, expected, number, slots)
+
+
+def _asked_decimals(catalogue: Catalogue, check: Check) -> int | None:
+    """Decimals of what ``check`` asks about: of the cards that are added up in it; None of a ratio, which has no card."""
+    asked = check.sides[1 if len(check.comparisons) > 1 else 0]
+    if not is_sum(asked):
+        return None
+    return max(catalogue.by_code[reference.indicator_code].decimals for reference in references(asked))

@@ -139,8 +139,11 @@ def _test(sql: ExpressionSql, check: Check) -> str:
     return " and ".join(parts)
 
 
-def found_and_expected(sql: ExpressionSql, check: Check, expression: str) -> tuple[str, str]:
-    """Texts for a message: the side asked about (the middle one of a band), and what it is held against."""
+def found_and_expected(sql: ExpressionSql, check: Check, expression: str, decimals: int | None) -> tuple[str, str]:
+    """Texts for a message: the side asked about (the middle one of a band), and what it is held against.
+
+    A limit that is computed is told to ``decimals``, outward, so that no value that passes lies beyond it; None leaves six.
+    """
     values = [sql.value(side) for side in check.sides]
     is_band = len(check.comparisons) > 1
     asked = check.sides[1 if is_band else 0]
@@ -150,15 +153,55 @@ def found_and_expected(sql: ExpressionSql, check: Check, expression: str) -> tup
     if check.choices:
         return found, _quoted(", ".join(_literal(choice) for choice in check.choices))
     if is_band:
-        low, high = (_as_text(sql, values[i], check.sides[i]) for i in (0, 2))
+        low, high = (
+            _limit_text(sql, values[at], check.sides[at], decimals, rounding)
+            for at, rounding in ((0, "floor"), (2, "ceil"))
+        )
         return found, f"{low} || ' … ' || {high}"
     right, limit = values[1], check.sides[1]
     if check.tolerance:
         size = f"{_literal(check.tolerance.size)}" + (f" * abs({right})" if check.tolerance.is_relative else "")
-        low, high = (_as_text(sql, f"({right} {sign} {size})", limit) for sign in "-+")
+        low, high = (
+            _as_text(sql, outward(f"({right} {sign} {size})", rounding, decimals), limit)
+            for sign, rounding in (("-", "floor"), ("+", "ceil"))
+        )
         return found, f"{low} || ' … ' || {high}"
-    mark = {"<=": "≤ ", ">=": "≥ ", "=": "= "}.get(check.comparisons[0], f"{check.comparisons[0]} ")
-    return found, f"{_quoted(mark)} || {_as_text(sql, right, limit)}"
+    comparison = check.comparisons[0]
+    mark = {"<=": "≤ ", ">=": "≥ ", "=": "= "}.get(comparison, f"{comparison} ")
+    if comparison == "=":
+        return found, f"{_quoted(mark)} || {_as_text(sql, right, limit)}"
+    rounding = "floor" if comparison.startswith(">") else "ceil"
+    return found, f"{_quoted(mark)} || {_limit_text(sql, right, limit, decimals, rounding)}"
+
+
+def outward(value: str, rounding: str, decimals: int | str | None) -> str:
+    """SQL of ``value`` as the nearest number of so many decimals below (``floor``) or above (``ceil``) it.
+
+    ``decimals`` may be an expression. A trillionth is what computing with doubles may have added: 15600.000000000002 is 15600.
+    """
+    if decimals is None:
+        return value
+    scale = f"power(10, {decimals})"
+    sign = "+" if rounding == "floor" else "-"
+    return f"({rounding}({value} * {scale} {sign} 1e-12 * abs({value} * {scale})) / {scale})"
+
+
+def _limit_text(sql: ExpressionSql, value: str, side: Expression, decimals: int | None, rounding: str) -> str:
+    """A limit that somebody wrote, in the rule or in the return, is told as it is."""
+    is_computed = not isinstance(side, Number | Reference)
+    return _as_text(sql, outward(value, rounding, decimals) if is_computed else value, side)
+
+
+def is_sum(expression: Expression) -> bool:
+    """Whether the unit of ``expression`` is that of what is added up in it."""
+    match expression:
+        case Reference():
+            return True
+        case Negation(operand):
+            return is_sum(operand)
+        case Operation("+" | "-", left, right):
+            return is_sum(left) and is_sum(right)
+    return False
 
 
 def _asked_text(expression: str, is_band: bool) -> str:

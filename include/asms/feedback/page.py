@@ -9,6 +9,7 @@ import jinja2
 from asms.feedback.report import Report
 from asms.feedback.words import words
 from asms.feedback.workbook import clean_lines, name_indicator
+from asms.notify.compose import spell_figures
 
 _LONGEST = 500
 """Characters shown of any one text."""
@@ -24,7 +25,12 @@ def write_page(report: Report) -> str:
         "form_code": report.form_code,
         "counts": report.counts,
         "findings": [
-            {**{key: _clean(value) for key, value in asdict(item).items()}, "indicator": list(name_indicator(item))}
+            {
+                **{key: _clean(value) for key, value in asdict(item).items()},
+                "value_found": spell_figures(_clean(item.value_found) or "", "uk"),
+                "value_expected": spell_figures(_clean(item.value_expected) or "", "uk"),
+                "indicator": list(name_indicator(item)),
+            }
             for item in report.items
         ],
     }

@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -23,6 +23,10 @@ _LONGEST = 300
 _LONGEST_QUERY = 4000
 _SEVERITIES = ("fatal", "error", "warning")
 _KYIV = ZoneInfo("Europe/Kyiv")
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
+_FIGURES = re.compile(rf"([≤≥<>=≈… ]*{_NUMBER}(?:[… ]+{_NUMBER})?[… ]*)( \(.*\))?")
+_GROUPED_FROM = 5
+"""Digits of a whole number from which on its thousands are parted."""
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 
 
@@ -60,6 +64,22 @@ def clean(value: object, longest: int = _LONGEST) -> str:
     return seen if len(seen) <= longest else seen[: longest - 1].rstrip() + "…"
 
 
+def spell_figures(text: str, language: Literal["uk", "en"]) -> str:
+    """A number or range, as the rules put it down («≤ 6632338.4»), as people of the language write it; other text as it is."""
+    found = _FIGURES.fullmatch(text)
+    if found is None:
+        return text
+    thousands, point = ("\u00a0", ",") if language == "uk" else (",", ".")
+
+    def spell(number: re.Match[str]) -> str:
+        whole, _, fraction = number[0].partition(".")
+        is_long = len(whole.lstrip("-")) >= _GROUPED_FROM
+        grouped = f"{int(whole):,}".replace(",", thousands) if is_long else whole
+        return f"{grouped}{point}{fraction}" if fraction else grouped
+
+    return re.sub(_NUMBER, spell, found[1]) + (found[2] or "")
+
+
 def _subject(news: News) -> str:
     """What happened and how much of it, e.g. «АСМС: публікацію зупинено (staging); … / publishing stopped»."""
     headline = _words()["headline"][news.run.status]
@@ -87,13 +107,15 @@ def _words() -> dict[str, dict[str, dict[str, str]]]:
 
 @cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("asms.notify"),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["spell_figures"] = spell_figures
+    return environment
 
 
 def _shown(value: Any, key: str = "") -> Any:

@@ -28,13 +28,16 @@ where
     and ({is_full} or (answer.municipality_code, answer.time_period) in (select municipality_code, time_period from ops.changed_key))
 """
 
+# The register's figure is told as the template shows it, to the decimals that the indicator has.
 _FIND = f"""
 insert into found_now
 select
     'REGISTER_DIFFERS', judged.load_id, judged.submission_id, judged.collection_code, judged.municipality_code,
     judged.time_period, judged.indicator_code, judged.sex, submission.file_name, judged.sheet, judged.cell,
-    {AS_TEXT.format("judged.obs_value")}, {AS_TEXT.format("judged.register_value")}
+    {AS_TEXT.format("judged.obs_value")},
+    {AS_TEXT.format("floor(judged.register_value * power(10, indicator.decimals) + 0.5) / power(10, indicator.decimals)")}
 from judged_by_register as judged
+inner join catalogue.indicator as indicator on judged.indicator_code = indicator.indicator_code
 left join raw.submission as submission on judged.submission_id = submission.submission_id
 where judged.obs_source = 'disputed'
 """  # noqa: S608 - all parts are constants

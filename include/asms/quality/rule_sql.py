@@ -234,8 +234,11 @@ from (
 # A value is told as people write it, without zeros at its end.
 AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
 
-# What was computed is told to the decimals that the indicator has.
-_COMPUTED = AS_TEXT.format("floor(({}) * power(10, indicator.decimals) + 0.5) / power(10, indicator.decimals)")
+# What was computed is told to the decimals that the indicator has, and outward: no value that passes lies beyond. A trillionth is
+# what computing with doubles may have added.
+_SCALED_LOW, _SCALED_HIGH = (f"(year_before {sign} year_room) * power(10, indicator.decimals)" for sign in "-+")
+_JUMP_LOW = AS_TEXT.format(f"floor({_SCALED_LOW} + 1e-12 * abs({_SCALED_LOW})) / power(10, indicator.decimals)")
+_JUMP_HIGH = AS_TEXT.format(f"ceil({_SCALED_HIGH} - 1e-12 * abs({_SCALED_HIGH})) / power(10, indicator.decimals)")
 
 _CELL_RULES = {
     "CELL_NOT_WHOLE": ("whole_verdict", "null"),
@@ -247,7 +250,7 @@ _CELL_RULES = {
     "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {AS_TEXT.format('year_before')}"),
     "YEAR_JUMP": (
         "year_verdict",
-        f"{_COMPUTED.format('year_before - year_room')} || ' … ' || {_COMPUTED.format('year_before + year_room')}",
+        f"{_JUMP_LOW} || ' … ' || {_JUMP_HIGH}",
     ),
 }
 """By rule id: its column in ``judged``, and what was expected."""

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 import yaml
 
-from asms.notify.compose import clean, compose
+from asms.notify.compose import clean, compose, spell_figures
 from asms.notify.news import BrokenRule, Example, FailedCheck, LostSource, News, Run
 
 HOSTILE = (
@@ -178,6 +178,32 @@ def test_same_news_make_the_same_letter() -> None:
 )
 def test_clean(value: object, shown: str) -> None:
     assert clean(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "uk", "en"),
+    [
+        ("≤ 6632338.4", "≤ 6\u00a0632\u00a0338,4", "≤ 6,632,338.4"),
+        ("41.7 … 56.5", "41,7 … 56,5", "41.7 … 56.5"),
+        ("-12345.6 … 4521", "-12\u00a0345,6 … 4521", "-12,345.6 … 4521"),
+        ("… 100000", "… 100\u00a0000", "… 100,000"),
+        ("≈ 4.6", "≈ 4,6", "≈ 4.6"),
+        ("0.3 (WST.001 × 1000 / POP.001)", "0,3 (WST.001 × 1000 / POP.001)", "0.3 (WST.001 × 1000 / POP.001)"),
+        *(
+            (text, text, text)
+            for text in ("0, 1, 2", "1.234,5", "01.05.2024", "сорок 5.5", "5.5 тис. грн", "TER: 0 / 31", "")
+        ),
+    ],
+)
+def test_figures_are_spelled_as_the_language_does_and_other_text_stays(text: str, uk: str, en: str) -> None:
+    assert (spell_figures(text, "uk"), spell_figures(text, "en")) == (uk, en)
+
+
+def test_a_range_is_spelled_in_both_languages_in_both_parts() -> None:
+    example = replace(EXAMPLE, value_found="6700000.5", value_expected="≤ 6632338.4")
+    for part in parts(replace(NEWS, rules=(replace(RULE, examples=(example,)),))):
+        for told in ("6\u00a0700\u00a0000,5", "≤ 6\u00a0632\u00a0338,4", "6,700,000.5", "≤ 6,632,338.4"):
+            assert told in part
 
 
 def test_standing_warnings_have_one_digest_whatever_the_build_and_urgent_news_one_each() -> None:

@@ -2,8 +2,8 @@
 
 Stands beside ``asms.rebuild``, because it joins intake, catalogue and quality. The SQL is the warehouse's own: the dbt models
 that type cells and choose the answer in force, and the statements of ``asms.quality.rule_sql``, put into DuckDB's dialect by
-sqlglot. Last year is what the sheet shows of it beside, or a file of its own. What one file cannot tell (a register, peers)
-comes out as "no data".
+sqlglot. Last year is what the sheet shows of it beside, or a file of its own; what registers know is what the sheet shows of them.
+What one file cannot tell (the population register, peers) comes out as "no data".
 """
 
 import csv
@@ -11,8 +11,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
-from functools import lru_cache
+from dataclasses import astuple, dataclass, field, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +24,16 @@ from asms.intake.form_reading import read_last_year, read_registers, read_return
 from asms.intake.problem import ProblemError
 from asms.intake.table_reading import MappedCell
 from asms.paths import DBT_DIR
+from asms.quality.registers import register_statements
 from asms.quality.rule_sql import CompiledCheck, finding_statements, run_statements, verdict_sql
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+    from jinja2 import Environment
 
 _SCHEMA = """
-create schema raw; create schema staging; create schema catalogue; create schema quality; create schema ops;
+create schema raw; create schema staging; create schema indicators; create schema catalogue; create schema quality;
+create schema ops;
 create table ops.changed_key (municipality_code text, time_period text);
 create table raw.submission (submission_id text, file_name text);
 create table raw.submission_cell (
@@ -41,7 +44,8 @@ create table staging.stg_submissions__delivery (
     batch_no bigint, received_no bigint, is_sample boolean, is_test boolean
 );
 create view staging.stg_submissions__return as
-select collection_code, municipality_code, time_period from staging.stg_submissions__delivery group by all;
+select collection_code, municipality_code, time_period, bool_or(is_sample) as is_sample
+from staging.stg_submissions__delivery group by all;
 create table staging.missing_reason (reason_text text, obs_status text, status_reason text);
 create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);
 create table catalogue.collection (
@@ -68,13 +72,42 @@ create table catalogue.cell_limit (
     indicator_code text, sex text, period_from text, period_to text, is_whole boolean, low double, high double,
     year_share double, year_floor double, slip_factors double[], slip_share double
 );
+create table catalogue.register_source (
+    indicator_code text, sex text, register text, measure text, budget_item text, classification_type text, code_prefix text,
+    fund_type text, factor double, tolerance double
+);
 create view staging.stg_catalogue__indicator as select * from catalogue.indicator;
 create view staging.stg_catalogue__formula_input as
 select place.*, indicator.collection_code
 from catalogue.formula_input as place join catalogue.indicator as indicator using (indicator_code);
-create table quality.rule (rule_id text, valid_from integer, valid_to integer);
+create table quality.rule (rule_id text, severity text, valid_from integer, valid_to integer);
+create table shown_register (
+    municipality_code text, time_period text, indicator_code text, sex text, register_value double
+);
 """
 
+# What the sheet shows of registers, as the model `int_register__value` has it, and what the rules have rejected so far.
+_KNOWN = """
+create table indicators.int_register__value as
+select
+    indicator.collection_code, shown.municipality_code, shown.time_period, shown.indicator_code, shown.sex,
+    shown.register_value,
+    {{ allowed_difference('shown.register_value', 'source.tolerance', 'indicator.decimals') }} as allowed_difference,
+    source.tolerance is not null as is_compared
+from shown_register as shown
+inner join (select distinct indicator_code, sex, tolerance from catalogue.register_source) as source
+    on shown.indicator_code = source.indicator_code and shown.sex = source.sex
+inner join catalogue.indicator as indicator on shown.indicator_code = indicator.indicator_code
+"""
+FINDINGS = """
+create table staging.stg_quality__finding as
+select rule.severity, found_now.submission_id, found_now.indicator_code, found_now.sex
+from found_now
+inner join quality.rule as rule on found_now.rule_id = rule.rule_id
+"""
+"""The findings that are open: of a file alone, all that were made."""
+
+_MACROS = ("typing.sql", "typed_cells.sql", "cell_key.sql", "input_arrays.sql", "allowed_difference.sql")
 _MODELS = ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input")
 _ONLY = "offline"
 _WIDE = 100_000  # characters of a statement that holds hundreds of expressions
@@ -96,13 +129,17 @@ _VERDICTS = """
 
 @dataclass(frozen=True)
 class SentReturn:
-    """A return as the form reads it, to be asked; ``file_name`` is told in findings."""
+    """A return as the form reads it, to be asked; ``file_name`` is told in findings.
+
+    ``registers`` is what the sheet shows of open registers, by indicator code and sex.
+    """
 
     file_name: str
     collection_code: str
     municipality_code: str
     time_period: str
     cells: Sequence[MappedCell]
+    registers: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -167,36 +204,12 @@ def check_file(path: Path, last_year: Path | None = None) -> Checked:
         if last_year
         else read_shown(path, sent)
     )
+    sent = replace(sent, registers=read_registers(path.read_bytes(), path.name, load_forms()))
     catalogue = load_catalogue()
     checked = check_returns(catalogue, [sent, *([before] if before else [])], asked=[sent])
     rules = {rule.rule_id: rule for rule in catalogue.rules}
-    disputed = _against_registers(catalogue, sent, read_registers(path.read_bytes(), path.name, load_forms()))
     told = [_problem_breach(rules[problem.rule_id], sent, problem) for problem in problems]
-    return Checked((*told, *checked.breaches, *disputed), checked.verdicts)
-
-
-def _against_registers(catalogue: Catalogue, sent: SentReturn, known: Mapping[tuple[str, str], float]) -> list[Breach]:
-    """Answers that differ from what the sheet shows of registers beside."""
-    rule = next(rule for rule in catalogue.rules if rule.rule_id == "REGISTER_DIFFERS")
-    lines = {(line.indicator_code, str(line.sex)): line for line in catalogue.registers if line.tolerance is not None}
-    breaches = []
-    for cell in sent.cells:
-        key = (cell.indicator_code, cell.sex)
-        if key not in lines or key not in known or cell.value_type != "number":
-            continue
-        value, decimals = float(cell.value_text or 0), catalogue.by_code[cell.indicator_code].decimals
-        if not lines[key].allows(value, known[key], decimals):
-            found = (
-                rule.rule_id,
-                sent.municipality_code,
-                sent.time_period,
-                sent.file_name,
-                cell.sheet,
-                cell.cell,
-                *key,
-            )
-            breaches.append(_breach(rule, (*found, f"{value:.15g}", f"{known[key]:.15g}")))
-    return breaches
+    return Checked((*told, *checked.breaches), checked.verdicts)
 
 
 def read_sent(path: Path) -> tuple[SentReturn, tuple[ProblemError, ...]]:
@@ -247,6 +260,8 @@ def check_returns(
         statements = finding_statements(has_checks=bool(checks), is_full=asked is None, is_alone=True)
         _ask_alike(connection, checks)
         run_statements(map(_in_duckdb, statements), checks, execute, _VERDICTS)
+        if any(each.registers for each in sent):
+            _ask_registers(connection, is_full=asked is None)
         checked = _collect(connection, catalogue)
     return Checked(checked.breaches, {**checked.verdicts, **_undecided(catalogue, sent if asked is None else asked)})
 
@@ -280,6 +295,16 @@ def _ask_alike(connection: "DuckDBPyConnection", checks: Sequence[CompiledCheck]
         )
 
 
+def _ask_registers(connection: "DuckDBPyConnection", *, is_full: bool) -> None:
+    """Hold the answers against what the sheets show of registers, after all that may reject an answer was asked."""
+    connection.execute(FINDINGS)
+    connection.execute(_in_duckdb(_environment().from_string(_KNOWN).render()))
+    for model in ("staging.stg_catalogue__cell", "indicators.int_observation__accepted"):
+        connection.execute(f"create table {model} as {_in_duckdb(render_model(model.partition('.')[2]))}")
+    for statement in register_statements(is_full=is_full):
+        connection.execute(_in_duckdb(statement))
+
+
 def _undecided(catalogue: Catalogue, asked: Sequence[SentReturn]) -> dict[tuple[str, str], int]:
     """A return alone has no peers: how often each rule that compares with them would have been asked."""
     counts: Counter[tuple[str, str]] = Counter()
@@ -293,17 +318,24 @@ def _undecided(catalogue: Catalogue, asked: Sequence[SentReturn]) -> dict[tuple[
 
 
 def render_model(name: str) -> str:
-    """The SQL of a staging model, as dbt would write it for a full build."""
+    """The SQL of a model, as dbt would write it for a full build."""
+    (model,) = (DBT_DIR / "models").glob(f"*/{name}.sql")
+    return _environment().from_string(model.read_text(encoding="utf-8")).render()
+
+
+@cache
+def _environment() -> "Environment":
+    """What models are rendered by: the project's macros, and plain names for what dbt would look up."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - this makes SQL, not HTML
     environment.globals.update(
         config=lambda **_: "",
-        ref=lambda table: f"staging.{table}",
+        ref=lambda table: f"{'indicators' if table.startswith('int_') else 'staging'}.{table}",
         source=lambda schema, table: f"{schema}.{table}",
         only_changed_keys=lambda *_: "true",
     )
-    for file in ("typing.sql", "typed_cells.sql", "cell_key.sql", "input_arrays.sql"):
+    for file in _MACROS:
         macros = environment.from_string((DBT_DIR / "macros" / file).read_text(encoding="utf-8"))
         environment.globals.update({k: v for k, v in vars(macros.module).items() if not k.startswith("_")})
     typed_cells: Any = environment.globals["typed_cells"]
@@ -312,8 +344,7 @@ def render_model(name: str) -> str:
     environment.globals["typed_cells"] = lambda cells, only_repeated=False: (
         "select * from valued where is_repeated" if only_repeated else typed_cells(cells)
     )
-    model = DBT_DIR / "models" / "staging" / f"{name}.sql"
-    return environment.from_string(model.read_text(encoding="utf-8")).render()
+    return environment
 
 
 @lru_cache(maxsize=64)
@@ -327,9 +358,9 @@ def _fill(
     connection: "DuckDBPyConnection", catalogue: Catalogue, compiled: Compiled, sent: Sequence[SentReturn]
 ) -> None:
     for table, (_, rows) in catalogue_rows(catalogue, compiled).items():
-        if table not in ("compiled_formula", "indicator_version", "peer_limit", "register_source"):
+        if table not in ("compiled_formula", "indicator_version", "peer_limit"):
             _insert(connection, f"catalogue.{table}", rows)
-    _insert(connection, "quality.rule", [(rule.rule_id, rule.valid_from, rule.valid_to) for rule in catalogue.rules])
+    _insert(connection, "quality.rule", [(r.rule_id, r.severity, r.valid_from, r.valid_to) for r in catalogue.rules])
     with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as file:
         _insert(connection, "staging.missing_reason", [tuple(row) for row in csv.reader(file)][1:])
     for number, each in enumerate(sent, 1):
@@ -348,6 +379,8 @@ def _fill(
             False,
         )
         _insert(connection, "staging.stg_submissions__delivery", [delivery])
+        known = [(each.municipality_code, each.time_period, *key, value) for key, value in each.registers.items()]
+        _insert(connection, "shown_register", known)
     _insert(
         connection,
         "raw.submission_cell",

@@ -1,5 +1,6 @@
 """Offline verdicts are the warehouse's: the same SQL over the same generated returns, in DuckDB and in PostgreSQL."""
 
+import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import strategies as st
 
 from asms.catalogue import Catalogue, load_catalogue, store_catalogue
+from asms.catalogue.registers import RegisterSource, register_sources
 from asms.intake.book import CellValue, ValueType
 from asms.intake.form_reading import MappedCell
 from asms.intake.template import MISSING_REASONS, TemplateAnswer, write_template
-from asms.offline import Breach, SentReturn, check_file, check_returns, read_sent, read_shown, render_model
+from asms.offline import FINDINGS, Breach, SentReturn, check_file, check_returns, read_sent, read_shown, render_model
+from asms.quality.registers import register_statements
 from asms.quality.rule_sql import CompiledCheck, finding_statements, run_statements
 from asms.returns import list_questions
 from asms.warehouse.connection import Warehouse
@@ -70,10 +73,14 @@ def catalogue() -> Catalogue:
 
 
 def _ask_warehouse(
-    warehouse: Warehouse, sent: Sequence[SentReturn], asked: Sequence[SentReturn] | None = None
+    warehouse: Warehouse,
+    sent: Sequence[SentReturn],
+    asked: Sequence[SentReturn] | None = None,
+    known: Sequence[tuple[str, str, str, float, float, bool]] = (),
 ) -> tuple[list[tuple[object, ...]], dict[tuple[str, str], int]]:
-    """What the statements find in PostgreSQL; nothing of it stays."""
+    """What the statements find in PostgreSQL; nothing of it stays. ``known`` is as in ``_ask_registers``, of 2024."""
     with warehouse.connect("admin") as connection:
+        _lay_tables(connection)
         _fill(connection, sent)
         connection.execute("create view staging.stg_catalogue__indicator as select * from catalogue.indicator")
         connection.execute(
@@ -81,8 +88,8 @@ def _ask_warehouse(
             " from catalogue.formula_input as place inner join catalogue.indicator using (indicator_code)"
         )
         connection.execute(
-            "create view staging.stg_submissions__return as select distinct collection_code, municipality_code, time_period"
-            " from staging.stg_submissions__delivery"
+            "create view staging.stg_submissions__return as"
+            " select distinct collection_code, municipality_code, time_period, is_sample from staging.stg_submissions__delivery"
         )
         for model in ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input"):
             connection.execute(f"create table staging.{model} as {render_model(model)}".encode())
@@ -96,6 +103,23 @@ def _ask_warehouse(
         )
         statements = finding_statements(has_checks=True, is_full=asked is None, is_alone=True)
         run_statements(statements, checks, lambda statement: connection.execute(statement.encode()))
+        if known:
+            connection.execute(
+                "create table indicators.int_register__value (collection_code text, municipality_code text, time_period text,"
+                " indicator_code text, sex text, register_value double precision, allowed_difference double precision,"
+                " is_compared boolean)"
+            )
+            connection.cursor().executemany(
+                "insert into indicators.int_register__value values ('ASMS', %s, '2024', %s, %s, %s, %s, %s)", known
+            )
+            connection.execute(FINDINGS.encode())
+            connection.execute(
+                f"create view staging.stg_catalogue__cell as {render_model('stg_catalogue__cell')}".encode()
+            )
+            accepted = render_model("int_observation__accepted")
+            connection.execute(f"create table indicators.int_observation__accepted as {accepted}".encode())
+            for statement in register_statements(is_full=asked is None):
+                connection.execute(statement.encode())
         found = connection.execute(
             "select rule_id, municipality_code, time_period, sheet, cell, indicator_code, sex, value_found, value_expected"
             " from found_now"
@@ -107,7 +131,7 @@ def _ask_warehouse(
     return found, {(rule, verdict): int(count) for rule, verdict, count in counts}
 
 
-def _fill(connection: psycopg.Connection, sent: Sequence[SentReturn]) -> None:
+def _lay_tables(connection: psycopg.Connection) -> None:
     connection.execute(
         "create table staging.stg_submissions__delivery (delivery_id text, submission_id text, load_id text,"
         " collection_code text, municipality_code text, time_period text, batch_no bigint, received_no bigint,"
@@ -116,6 +140,9 @@ def _fill(connection: psycopg.Connection, sent: Sequence[SentReturn]) -> None:
         "create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);"
         "alter table raw.submission drop constraint submission_load_id_fkey"
     )
+
+
+def _fill(connection: psycopg.Connection, sent: Sequence[SentReturn]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into staging.missing_reason values (%s, %s, %s)",
@@ -263,6 +290,98 @@ def _generate(catalogue: Catalogue, seed: int) -> list[SentReturn]:
         SentReturn(f"{n}.xlsx", "ASMS", f"UA{n // 3 * 2 + n % 3 // 2}", "2023" if n % 3 == 1 else "2024", cells)
         for n, cells in enumerate(drawn)
     ]
+
+
+def test_registers_confirm_and_dispute_the_same_answers_on_both_engines(
+    warehouse: Warehouse, catalogue: Catalogue
+) -> None:
+    """Answers that lie on, just within and just beyond what the budget's December and doctors' declarations say."""
+    store_catalogue(warehouse, catalogue)
+    drawn = random.Random(850)  # noqa: S311 - no secret
+    bodies = [f"UA{number}" for number in range(30)]
+    known = _ask_registers(warehouse, catalogue, bodies, drawn)
+    sent = []
+    for body in bodies:
+        cells, shown = [], {}
+        for row, (_, code, sex, value, allowed, _) in enumerate((one for one in known if one[0] == body), 5):
+            shown[code, sex] = value
+            share = drawn.choice([0, 0.5, 1 - 1e-6, 1 + 1e-6, 2, -0.5, -1 + 1e-6, -1 - 1e-6, -2])
+            answer = CellValue(repr(round(value + share * allowed, 9)), "number")
+            found = drawn.choice([answer, answer, answer, CellValue(None, "empty"), CellValue("сто", "text")])
+            cells.append(MappedCell(code[:3], f"D{row}", code, code, sex, found.text, found.type, None, None))
+        sent.append(SentReturn(f"{body}.xlsx", "ASMS", body, "2024", cells, shown))
+    offline = check_returns(catalogue, sent)
+    found, verdicts = _ask_warehouse(warehouse, sent, known=known)
+    assert sorted(map(_key, offline.breaches), key=repr) == sorted(found, key=repr)
+    assert _without_peers(offline.verdicts) == verdicts
+    assert min(verdicts["REGISTER_DIFFERS", "pass"], verdicts["REGISTER_DIFFERS", "fail"]) > 150
+
+
+def _ask_registers(
+    warehouse: Warehouse, catalogue: Catalogue, bodies: Sequence[str], drawn: random.Random
+) -> list[tuple[str, str, str, float, float, bool]]:
+    """What the model says of registers with drawn figures: body, code, sex, value, allowed difference, whether compared."""
+    lines = _lines_apart(catalogue)
+    assert len(lines) > 30 and {line.register for line in lines} == {"open_budget", "health_declarations"}
+    with warehouse.connect("admin") as connection:
+        _lay_tables(connection)
+        connection.execute(_REGISTERS)
+        amounts = [0, 40, 50, 60, 1_000_000]
+        connection.cursor().executemany(
+            "insert into indicators.int_budget__monthly values (%s, 'municipality', '2024-12', %s, %s, %s, %s, %s)",
+            [
+                (body, line.budget_item, line.classification_type, line.code_prefix, line.fund_type,
+                 drawn.choice([*amounts, drawn.randrange(1, 10**9)]))
+                for body in bodies
+                for line in lines
+                if line.register == "open_budget"
+            ],
+        )  # fmt: skip
+        connection.cursor().executemany(
+            "insert into staging.stg_health_declarations__municipality values (%s, '2024-12', %s, %s, %s)",
+            [(body, *(drawn.randrange(0, 5000) for _ in range(3))) for body in bodies],
+        )
+        for model in ("stg_catalogue__indicator", "stg_catalogue__cell", "stg_catalogue__register_source"):
+            connection.execute(f"create view staging.{model} as {render_model(model)}".encode())
+        known = connection.execute(
+            "select municipality_code, indicator_code, sex, register_value, allowed_difference, is_compared"
+            f" from ({render_model('int_register__value')}) as register order by 1, 2, 3".encode()
+        ).fetchall()
+        connection.rollback()
+    return known
+
+
+_REGISTERS = """
+create table indicators.int_budget__monthly (
+    municipality_code text, area_level text, time_period text, budget_item text, classification_type text,
+    classification_code text, fund_type text, amount_cumulative numeric(18, 2), plan_amount numeric(18, 2),
+    approved_amount numeric(18, 2)
+);
+create table staging.stg_health_declarations__municipality (
+    municipality_code text, time_period text, declaration_count integer, female_count integer, male_count integer
+);
+create table staging.stg_transfers__value (
+    table_code text, time_period text, budget_code text, measure_code text, obs_value numeric
+);
+create table staging.stg_transfers__budget (
+    table_code text, time_period text, budget_code text, budget_level text, area_code text
+);
+"""
+
+
+def _lines_apart(catalogue: Catalogue) -> list[RegisterSource]:
+    """Lines that one code of the budget answers, none of which is part of another's, and those of declarations."""
+    sources = [source for source in register_sources(catalogue) if source.tolerance is not None]
+    lone = [s for s in sources if sum((s.indicator_code, s.sex) == (o.indicator_code, o.sex) for o in sources) == 1]
+    chosen: list[RegisterSource] = []
+    for source in sorted(lone, key=lambda one: -len(one.code_prefix)):
+        is_free = not any(
+            other.code_prefix.startswith(source.code_prefix) and other.budget_item == source.budget_item
+            for other in chosen
+        )
+        if source.register == "health_declarations" or (source.measure == "actual" and is_free):
+            chosen.append(source)
+    return chosen
 
 
 def test_an_answer_is_held_against_the_register_that_the_sheet_shows(tmp_path: Path, catalogue: Catalogue) -> None:

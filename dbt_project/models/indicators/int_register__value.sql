@@ -182,11 +182,8 @@ final as (
         answers.sex,
         answers.register_code,
         round(answers.amount * answers.factor, 6)::double precision as register_value,
-        -- what asms.catalogue.registers.allowed_difference says
-        greatest(
-            coalesce(answers.tolerance, 0) * abs(answers.amount * answers.factor)::double precision,
-            0.5 * power(10::double precision, -indicators.decimals)
-        ) + 1e-9 as allowed_difference,
+        {{ allowed_difference('answers.amount * answers.factor', 'answers.tolerance', 'indicators.decimals') }}
+            as allowed_difference,
         answers.tolerance is not null as is_compared
     from answers
     inner join asked_cells

@@ -41,10 +41,6 @@ class RegisterLine(BaseModel):
     factor: Annotated[float, Field(gt=0)]
     tolerance: Annotated[float, Field(ge=0, lt=1)] | None
 
-    def allows(self, answer: float, known: float, decimals: int) -> bool:
-        """Whether ``answer`` says what the register does, ``known``: within the tolerance, or rounded as the card asks."""
-        return abs(answer - known) <= allowed_difference(self.tolerance or 0, known, decimals)
-
 
 @dataclass(frozen=True)
 class RegisterSource:
@@ -60,11 +56,6 @@ class RegisterSource:
     fund_type: str
     factor: float
     tolerance: float | None
-
-
-def allowed_difference(tolerance: float, known: float, decimals: int) -> float:
-    """How far an answer may be from what a register knows; the same arithmetic stands in ``int_register__value``."""
-    return float(max(tolerance * abs(known), 0.5 * 10.0**-decimals)) + 1e-9
 
 
 def register_sources(catalogue: "Catalogue") -> Iterator[RegisterSource]:

@@ -54,6 +54,11 @@ _WAS_ASKED = (
 )
 
 
+def register_statements(*, is_full: bool) -> tuple[str, ...]:
+    """The statements in their order. Like those of ``rule_sql`` they are also run on one workbook, so they keep to what both can."""
+    return (_JUDGED.format(is_full=is_full), _FIND, _COUNT)
+
+
 def apply_register_rule(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str, int]:
     """Bring the findings against registers up to the observations of this build; role ``gate``, one transaction.
 
@@ -62,7 +67,7 @@ def apply_register_rule(warehouse: Warehouse, build_id: int, is_full: bool) -> d
     Returns how often each verdict was given.
     """
     with warehouse.connect("gate") as connection:
-        for statement in (CREATE_FOUND, CREATE_VERDICTS, _JUDGED.format(is_full=is_full), _FIND, _COUNT):
+        for statement in (CREATE_FOUND, CREATE_VERDICTS, *register_statements(is_full=is_full)):
             connection.execute(statement.encode())
         asked = "true" if is_full else _WAS_ASKED
         opened, closed = open_findings(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from asms.catalogue import check_catalogue, load_catalogue
-from asms.catalogue.registers import RegisterLine, code_prefix, register_sources
+from asms.catalogue.registers import code_prefix, register_sources
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,3 @@ def test_a_line_that_does_not_fit_is_named(change: dict[str, object], told: str)
     line = next(line for line in found.registers if line.indicator_code == "REV.010")
     problems = check_catalogue(replace(found, registers=(line.model_copy(update=change),)))
     assert any("registers.csv" in problem and told in problem for problem in problems), problems
-
-
-def test_an_answer_rounded_as_the_card_asks_confirms() -> None:
-    line = RegisterLine(
-        indicator_code="REV.010", sex="T", register="open_budget", measure="actual", codes="КДБ 11010000", fund_type="T",
-        factor=0.001, tolerance=0.005,
-    )  # fmt: skip
-    assert line.allows(0.0, 0.04, decimals=1)
-    assert line.allows(1004, 1000, decimals=1)
-    assert not line.allows(1006, 1000, decimals=1)

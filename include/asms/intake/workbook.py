@@ -43,7 +43,8 @@ ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _WORKBOOK_PART = "xl/workbook.xml"
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _CELL_TAG = re.compile(rb"<(?:\w+:)?c(?:\s([^>]*))?>")
-_CELL_REF = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
+_CELL_REF = re.compile(rb"""\br\s*=\s*["']([A-Za-z]+)(\d+)["']""")
+_LONGEST_LETTERS, _LONGEST_DIGITS = 3, 7  # of an address; the library goes on counting far beyond what programs have
 _ROW_TAG = re.compile(rb"<(?:\w+:)?row[\s>]")
 # Beyond CZ9999, or not spelled r="…" first of all. A sheet without such cells is known to be small, and its cells are found by
 # their address.
@@ -293,9 +294,19 @@ def _check_extent(name: str, xml: bytes) -> None:
         if reference is None:
             unplaced += 1
             continue
-        row, column = int(reference.group(2)), column_number(reference.group(1).decode())
+        letters, digits = (part.decode() for part in reference.groups())
+        if len(letters) > _LONGEST_LETTERS or len(digits) > _LONGEST_DIGITS:
+            shown = f"{letters}{digits}"[:20]
+            raise ProblemError(
+                "SHEET_TOO_LARGE",
+                f"На аркуші є клітинка з адресою {shown}, якої не має жодна програма",
+                f"The sheet has a cell at {shown}, which no program has",
+                sheet=name,
+                cell=shown,
+            )
+        row, column = int(digits), column_number(letters)
         if row > last_row or column > last_column:
-            furthest = f"{reference.group(1).decode()}{row}"
+            furthest = f"{letters}{row}"
         last_row, last_column = max(last_row, row), max(last_column, column)
     if unplaced:
         last_row, last_column = max(last_row, len(_ROW_TAG.findall(xml))), max(last_column, unplaced)

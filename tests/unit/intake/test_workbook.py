@@ -163,6 +163,16 @@ def test_a_stray_cell_in_the_far_corner_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize("address", ["A99999999999", "AAAAAAAA1", "A" + "9" * 5000, "xfd1048576"])
+def test_an_address_that_no_program_has_is_named(address: str) -> None:
+    """The library would ask for gigabytes, and end the process that gets none."""
+    workbook = Workbook(_with_rows(f'<row r="1"><c r="A1"><v>1</v></c><c r="{address}"><v>1</v></c></row>'))
+    with pytest.raises(ProblemError) as refusal:
+        workbook.sheet("Sheet")
+    assert refusal.value.rule_id == "SHEET_TOO_LARGE"
+    assert refusal.value.cell is not None and address.startswith(refusal.value.cell)
+
+
 def test_formatting_to_the_last_row_is_no_content() -> None:
     rows = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576" s="0"/></row>'
     sheet = Workbook(_with_rows(rows)).sheet("Sheet")

@@ -3,6 +3,7 @@
 The tokens are ours; precedence and brackets are left to sqlglot's parser, which is given each reference as a column.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -107,6 +108,8 @@ _TOKENS = re.compile(
 _OPERATORS = {"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/"}
 _COMPARISONS = {"≤": "<=", "≥": ">="}
 _OPERANDS = {"number", "reference", "register"}
+_LONGEST = 4_000
+"""Characters of a formula; those of the catalogue have some hundreds."""
 
 
 def parse_formula(text: str, owner: str) -> Expression:
@@ -155,6 +158,10 @@ class _Reader:
     def __init__(self, text: str, owner: str) -> None:
         self.text = text
         self.owner = owner
+        if len(text) > _LONGEST:
+            raise FormulaError(
+                f"it is longer than {_LONGEST} characters", owner=owner, text=text[:_LONGEST], position=0
+            )
         self.tokens = list(self._tokenise())
 
     def error(self, problem: str, position: int) -> FormulaError:
@@ -168,6 +175,8 @@ class _Reader:
             if match is None or match.lastgroup is None:
                 raise self.error(_unreadable(self.text[position:]), position)
             kind = "tolerance" if match["tolerance"] else match.lastgroup
+            if kind in ("number", "tolerance") and math.isinf(_number(match[0])):
+                raise self.error("this number is too large", position)
             if kind != "space":
                 if kind in _OPERANDS | {"open", "function"} and previous in _OPERANDS | {"close"}:
                     raise self.error(f"an operator is missing before {match[0].strip()!r}", position)
@@ -206,13 +215,14 @@ class _Reader:
             pieces.append(self._as_sql(token, index))
             ends.append(len(" ".join(pieces)))
         try:
-            tree = parse_one(" ".join(pieces), dialect="postgres")
+            return self._convert(parse_one(" ".join(pieces), dialect="postgres"), tokens)
+        except RecursionError as error:
+            raise self.error("there are too many brackets or signs inside each other", tokens[0].position) from error
         except ParseError as error:
             column = error.errors[0]["col"] if error.errors else 0
             token = next((token for token, end in zip(tokens, ends, strict=True) if end >= column), tokens[-1])
             problem = "a bracket is not closed after" if "Expecting )" in str(error) else "the formula breaks off at"
             raise self.error(f"{problem} {token.text!r}", token.position) from error
-        return self._convert(tree, tokens)
 
     def _as_sql(self, token: _Token, index: int) -> str:
         match token.kind:
@@ -260,12 +270,12 @@ def _unreadable(rest: str) -> str:
 
 
 def _number(text: str) -> float:
-    return float(text.replace(",", "."))
+    return float(re.sub(r"[^\d.,]", "", text).replace(",", "."))
 
 
 def _tolerance(token: _Token) -> Tolerance:
     is_relative = token.text.endswith("%")
-    size = _number(token.text.strip("±% "))
+    size = _number(token.text)
     return Tolerance(size / 100 if is_relative else size, is_relative)
 
 

@@ -262,7 +262,7 @@ def _library_errors() -> Iterator[None]:
     """Turn whatever a parser throws at a broken workbook into one problem. A panic in Rust is no Exception in Python."""
     try:
         yield
-    except (python_calamine.CalamineError, ElementTree.ParseError, expat.ExpatError, KeyError, ValueError) as error:
+    except (python_calamine.CalamineError, ElementTree.ParseError, expat.ExpatError, LookupError, ValueError) as error:
         raise _broken(error) from error
     except BaseException as error:
         if type(error).__name__ == "PanicException":

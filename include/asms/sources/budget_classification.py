@@ -6,7 +6,6 @@ and is an object by code in 2026. Every file of the folder is a list of its own,
 """
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -20,6 +19,7 @@ from asms.findings import Finding
 from asms.settings import Settings
 from asms.sources import SourceError, SourceNotSetError, SourceResult
 from asms.sources.answers import Question, load_answers
+from asms.sources.http import read_json
 from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
 
@@ -141,7 +141,7 @@ def _entries(name: str, kind: str, text: str) -> Iterator[Entry]:
         yield from ({"code": line[0], "name": line[-1]} for line in lines if line)
         return
     try:
-        content = json.loads(text)
+        content = read_json(text.encode())
     except ValueError as error:
         raise SourceError(f"{name} is not JSON ({error})") from error
     if isinstance(content, dict):

@@ -4,7 +4,6 @@ The library ckanapi is not used: it brings an HTTP client of its own, without th
 (docs/adr/0010-sources-of-open-data.md).
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import httpx
 from asms.settings import Settings
 from asms.sources import SourceError, SourceNotSetError, SourceResult
 from asms.sources.answers import Question, load_answers
-from asms.sources.http import Patience, client_for, get_bytes
+from asms.sources.http import Patience, client_for, get_bytes, read_json
 from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
 
@@ -80,14 +79,17 @@ def newest_resource(answer: bytes, base_url: str) -> Resource:
     Raises SourceError when the answer is none, or the dataset has no table.
     """
     try:
-        content: dict[str, Any] = json.loads(answer)
+        content: dict[str, Any] = read_json(answer)
         if not content["success"]:
             raise SourceError(f"the portal refuses the dataset: {content.get('error')}")
-        resources: list[dict[str, Any]] = content["result"]["resources"]
-    except (ValueError, KeyError, TypeError) as error:
+        return _choose(content["result"]["resources"], base_url)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SourceError(
             f"the portal's answer is no description of a dataset ({type(error).__name__} {error})"
         ) from error
+
+
+def _choose(resources: list[dict[str, Any]], base_url: str) -> Resource:
     tables = [
         one
         for one in resources

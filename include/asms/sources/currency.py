@@ -1,6 +1,5 @@
 """Official exchange rates of the National Bank (bank.gov.ua), day by day, for comparing amounts over years."""
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from asms.findings import Finding
 from asms.settings import Settings, parse_years
 from asms.sources import SourceError, SourceResult
 from asms.sources.answers import Question, load_answers
-from asms.sources.http import Patience, client_for, get_bytes
+from asms.sources.http import Patience, client_for, get_bytes, read_json
 from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
 
@@ -76,7 +75,7 @@ def read_rates(data: bytes, code: str, year: int) -> Reading | None:
     that is no list of rates.
     """
     try:
-        records = json.loads(data)
+        records = read_json(data)
         days = [{field: record[field] for field in _FIELDS} for record in records]
     except (ValueError, TypeError, KeyError) as error:
         raise SourceError(

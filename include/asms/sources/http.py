@@ -3,13 +3,16 @@
 What belongs: tries, waits, and what is wrong with an answer whatever it is about. What does not: what an answer means.
 """
 
+import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import tenacity
@@ -19,6 +22,7 @@ from asms.sources import SourceError, TransientSourceError
 logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 64 * 2**20  # the largest answer known is 3 MB
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")  # whole ones are written so too, in pairs
 _TOO_MANY, _REQUEST_TIMEOUT = 429, 408
 
 
@@ -165,3 +169,14 @@ def _retry_after(response: httpx.Response) -> float | None:
     except ValueError:
         return None
     return max(0.0, (until - datetime.now(UTC)).total_seconds()) if until.tzinfo else None
+
+
+def read_json(body: bytes) -> Any:
+    """What JSON text says. Raises ValueError for what is none, or holds half a character, which no database takes."""
+    try:
+        found = json.loads(body.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("its lists are inside each other too deep") from error
+    if _HALF_CHARACTER.search(body):
+        json.dumps(found, ensure_ascii=False).encode()
+    return found

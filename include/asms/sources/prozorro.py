@@ -304,7 +304,7 @@ def _skewed(tender: _Tender, expected: str, why_uk: str, why_en: str) -> Finding
 def _decode(body: bytes, kind: type, asked: str):  # type: ignore[no-untyped-def]
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SourceError(
             f"the page after {asked} does not have its agreed form ({error}): the service has changed, and the reader must follow"
         ) from error

@@ -5,7 +5,6 @@ What belongs: cutting bytes into a header and rows of text, and what is wrong wi
 
 import csv
 import io
-import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ import python_calamine
 
 from asms.findings import Finding
 from asms.sources import SourceError
+from asms.sources.http import read_json
 
 _LARGEST = 256 * 2**20  # bytes out of a ZIP
 _DATA_NAMES = (".csv", ".txt", ".xlsx", ".json")
@@ -127,7 +127,7 @@ def csv_lines(data: bytes) -> Iterator[tuple[int, Sequence[str]]]:
 
 def _json_lines(data: bytes) -> Iterator[tuple[int, Sequence[str | None]]]:
     try:
-        records = json.loads(data.decode("utf-8-sig"))
+        records = read_json(data)
     except ValueError as error:
         raise SourceError(f"the answer is neither JSON nor another table ({error})") from error
     if isinstance(records, dict):
@@ -135,7 +135,7 @@ def _json_lines(data: bytes) -> Iterator[tuple[int, Sequence[str | None]]]:
             f"the list of records has become an object with the keys {', '.join(list(records)[:3])} …: the publisher has changed it, "
             "and the reader must follow"
         )
-    if not all(isinstance(record, dict) for record in records):
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise SourceError("the answer is a list of something else than records")
     titles = list(dict.fromkeys(title for record in records for title in record))
     yield 1, titles

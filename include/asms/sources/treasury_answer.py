@@ -225,9 +225,8 @@ def _odd_amount(row: Transaction, dataset: str, path: str) -> Finding:
 
 
 def _check_fields(data: bytes, asked: str) -> None:
-    first = msgspec.json.decode(
-        data[1 : data.find(b",\n") if b",\n" in data else -1], type=dict[str, msgspec.Raw]
-    )  # as to_bytes joins them
+    record = data[1 : data.find(b",\n") if b",\n" in data else -1]  # as to_bytes joins them
+    first = _decode(lambda: msgspec.json.decode(record, type=dict[str, msgspec.Raw]), asked)
     lost = [name for name in _REQUIRED if name not in first]
     if lost:
         raise SourceError(
@@ -239,7 +238,7 @@ def _check_fields(data: bytes, asked: str) -> None:
 def _decode(read: Callable[[], _Read], asked: str) -> _Read:
     try:
         return read()
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise SourceError(
             f"the answer about {asked} does not have its agreed form ({error}): the service has changed, and the reader must follow"
         ) from error

@@ -9,7 +9,7 @@ import httpx
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
-from asms.sources.http import Patience, client_for, get_bytes
+from asms.sources.http import Patience, client_for, get_bytes, read_json
 from asms.sources.ledger import Feed, Reading, Store
 from asms.warehouse.connection import Warehouse
 
@@ -83,20 +83,20 @@ def join_pages(ask_page: Callable[[int], bytes], indicator: str) -> bytes:
 
 def read_values(data: bytes) -> Reading:
     """Cut the joined pages into rows of raw.world_bank_value (after ``load_id``), text as found."""
-    rows = [
-        (
-            row_no, record["indicator"]["id"], record["indicator"]["value"], record["countryiso3code"], str(record["date"]),
-            None if record["value"] is None else repr(record["value"]), record.get("obs_status") or None,
-        )
-        for row_no, record in enumerate(json.loads(data), start=1)
-    ]  # fmt: skip
-    return Reading(rows)
+    return Reading([(row_no, *_cut(record)) for row_no, record in enumerate(read_json(data), start=1)])
+
+
+def _cut(record: dict[str, Any]) -> tuple[str | None, ...]:
+    return (
+        str(record["indicator"]["id"]), str(record["indicator"]["value"]), str(record["countryiso3code"]), str(record["date"]),
+        None if record["value"] is None else repr(record["value"]), str(record.get("obs_status") or "") or None,
+    )  # fmt: skip
 
 
 def _read_page(body: bytes, indicator: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Head and records of a page. An error of the bank comes with status 200 too, as a list of one with a message."""
     try:
-        head, *rest = json.loads(body)
+        head, *rest = read_json(body)
         if "message" in head:
             raise SourceError(f"the bank refuses {indicator}: {head['message'][0].get('value')}")
         records = rest[0] or []
@@ -104,8 +104,10 @@ def _read_page(body: bytes, indicator: str) -> tuple[dict[str, Any], list[dict[s
         lost = fields - set(records[0]) if records else set()
         if lost:
             raise SourceError(f"the records of {indicator} lack {', '.join(sorted(lost))}: the service has changed")
+        for record in records:
+            _cut(record)  # the first may be whole and a later one not
         return {key: int(head[key]) for key in ("page", "pages", "total")}, records
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ArithmeticError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise SourceError(
             f"the answer for {indicator} is no page of the bank ({type(error).__name__} {error})"
         ) from error

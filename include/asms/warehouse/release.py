@@ -172,6 +172,14 @@ def publish(
                 connection.execute(_CHANGED_CELLS, {"new": new})
                 connection.execute("analyze changed_cell")
             changes.append(_write_changes(connection, mart, new, highest, is_full=is_full))
+        for mart in marts:
+            if mart.reads is not None and _columns(connection, "published", mart.name):
+                connection.execute(
+                    sql.SQL("update published.{} set release_to = %s where release_to is null").format(
+                        sql.Identifier(mart.name)
+                    ),
+                    (new,),
+                )
         for mart, change in zip(stored, changes, strict=True):
             _reconcile(connection, mart, change, is_full=is_full)
         is_new = any(change.inserted_count or change.ended_count for change in changes)
@@ -325,26 +333,38 @@ def _stored_rows(mart: Mart) -> sql.Composed:
 
 
 def _computed_rows(connection: psycopg.Connection, mart: Mart, stored: Mapping[str, Mart]) -> sql.Composed:
-    """What the view in schema ``build`` says, of the published rows. A CTE that is read once is planned as if it stood there."""
-    released = [
-        sql.SQL(
-            # the pointer by a subquery: it is asked once, and not for every row that is looked up
-            "{0} as (select {1}, release_from from published.{0} where release_from <= (select release_id from "
-            "ops.current_release) and (release_to is null or release_to > (select release_id from ops.current_release)))"
-        ).format(sql.Identifier(name), _names(stored[name].column_names))
-        for name in mart.reads or ()
-        if name in stored
-    ]
+    """What the view in schema ``build`` says, of the published rows. A CTE that is read once is planned as if it stood there.
+
+    Releases from before the mart was a view have their rows in ``published``; they are shown as they were.
+    """
+    released = sql.SQL(
+        # The pointer by a subquery is asked once, and not for every row that is looked up. `coalesce` keeps the planner from the
+        # index on release_from, of which it would read all.
+        "select {}, release_from from published.{} "
+        "where coalesce(release_from, 0) <= (select release_id from ops.current_release) "
+        "and (release_to is null or release_to > (select release_id from ops.current_release))"
+    )
+    read = [stored[name] for name in mart.reads or () if name in stored]
     # names in reach are told without their schema, so that they find the CTEs
     connection.execute("set local search_path = build")
     row = connection.execute("select pg_get_viewdef(to_regclass(%s))", (f"build.{mart.name}",)).fetchone()
     connection.execute("set local search_path to default")
-    assert row is not None  # noqa: S101 - a SELECT without FROM always gives a row
-    return sql.SQL("with {} select {}, current_release.release_id, mart.release_from from ({}) as mart {}").format(
-        sql.SQL(", ").join(released),
+    if row is None or row[0] is None:
+        raise PublishError(f"there is no view build.{mart.name}: build the marts layer first")
+    rows = [sql.SQL("select {}, release_from from ({}) as computed").format(_names(mart.column_names), sql.SQL(row[0].rstrip(";")))]
+    if _columns(connection, "published", mart.name):
+        rows.append(released.format(_names(mart.column_names), sql.Identifier(mart.name)))
+    return sql.SQL(
+        "with {} select {}, (select release_id from ops.current_release) as release_id, mart.release_from from ({}) as mart"
+    ).format(
+        sql.SQL(", ").join(
+            sql.SQL("{} as ({})").format(
+                sql.Identifier(one.name), released.format(_names(one.column_names), sql.Identifier(one.name))
+            )
+            for one in read
+        ),
         _names(mart.column_names, "mart"),
-        sql.SQL(row[0].rstrip(";")),
-        sql.SQL("cross join ops.current_release"),
+        sql.SQL(" union all ").join(rows),
     )
 
 
@@ -428,7 +448,8 @@ def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest
             "insert into {published} ({columns}, release_from) "
             "select {build_columns}, %(new)s from (select * from {build} where {redone}) as build "
             "left join (select * from {published} where release_to is null and {redone}) as published on {on_key} "
-            "where published.{first_key} is null"
+            # rows of one body side by side: who reads one need not fetch a page for each
+            "where published.{first_key} is null order by build.{first_key}"
         ).format(**parts),
         {"new": new},
     ).rowcount

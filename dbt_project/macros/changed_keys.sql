@@ -8,6 +8,7 @@
       municipality_and_next_year
                     the body and year that changed, and the year after, which looks back at it
       year          every body in a year that changed (a list of non-reporters is a matter of the whole year)
+      area          the raion of the body that changed, and every oblast and the country, in that year
       peer_group    in the peer groups of the body that changed, the cells that it changed; such a model has the pre-hook
                     find_changed_cells()
 -#}
@@ -34,10 +35,18 @@
             from {{ ref('stg_ops__changed_key') }} as changed_key
             where changed_key.time_period = left({{ alias }}.time_period, 4)
         )
+    {%- elif redo_by == 'area' -%}
+        exists (
+            select 1
+            from {{ ref('int_area__changed') }} as changed_area
+            where
+                changed_area.area_code = {{ alias }}.{{ code_column }}
+                and changed_area.time_period = left({{ alias }}.time_period, 4)
+        )
     {%- elif redo_by == 'peer_group' -%}
         {{ redo_group(alias) }}
     {%- else -%}
-        {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, municipality_and_next_year, year or peer_group is meant") }}
+        {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, municipality_and_next_year, year, area or peer_group is meant") }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -159,7 +168,7 @@
     {%- if tested and tested.config.incremental_strategy == 'changed_keys' and has_changed_keys() -%}
         {%- set meta = tested.config.meta or {} -%}
         {%- set code_column = meta.get('code_column', 'municipality_code') -%}
-        {%- set asked = (code_column ~ ', ') if code_column in tested.columns and meta.get('redo_by') != 'year' else '' -%}
+        {%- set asked = (code_column ~ ', ') if code_column in tested.columns and meta.get('redo_by') not in ('year', 'area') else '' -%}
         {%- do conditions.append(
             '(' ~ asked ~ 'left(time_period, 4)) in (select ' ~ ('municipality_code, ' if asked else '')
             ~ 'time_period from staging.stg_ops__changed_key)'

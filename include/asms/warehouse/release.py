@@ -159,36 +159,20 @@ def publish(
         _check_running(connection, build_id)
         highest = read_number(connection, "select coalesce(max(release_id), 0) from ops.release")
         new = highest + 1
-        stored = [mart for mart in marts if mart.reads is None]
-        for mart in stored:
+        stored = {mart.name: mart for mart in marts if mart.reads is None}
+        for mart in stored.values():
             _shape_table(connection, mart)
         for mart in marts:
             if mart.is_served:
-                _shape_view(connection, mart, {stored_mart.name: stored_mart for stored_mart in stored})
-        is_full = _is_full(connection, build_id)
-        changes = []
-        for mart in stored:
-            if mart.redo_by == "peer_group" and not is_full:
-                connection.execute(_CHANGED_CELLS, {"new": new})
-                connection.execute("analyze changed_cell")
-            changes.append(_write_changes(connection, mart, new, highest, is_full=is_full))
-        for mart in marts:
-            if mart.reads is not None and _columns(connection, "published", mart.name):
-                connection.execute(
-                    sql.SQL("update published.{} set release_to = %s where release_to is null").format(
-                        sql.Identifier(mart.name)
-                    ),
-                    (new,),
-                )
-        for mart, change in zip(stored, changes, strict=True):
-            _reconcile(connection, mart, change, is_full=is_full)
+                _shape_view(connection, mart, stored)
+        changes = _write_marts(connection, marts, new, highest, is_full=_is_full(connection, build_id))
         is_new = any(change.inserted_count or change.ended_count for change in changes)
         release_id = new if is_new else highest
         if is_new:
             _record_release(connection, warehouse, build_id, new, changes, note)
         _record_inputs(connection, build_id, release_id)
         if is_new:
-            record_manifest(connection, new, {mart.name: mart.business_names for mart in stored})
+            record_manifest(connection, new, {name: mart.business_names for name, mart in stored.items()})
         connection.execute(
             "update ops.build set status = %s, release_id = %s, finished_at = now() where build_id = %s",
             ("published" if is_new else "unchanged", release_id, build_id),
@@ -236,6 +220,7 @@ _REDONE = {
         "select municipality_code, (time_period::integer + 1)::text from ops.changed_key)"
     ),
     "year": "left(time_period, 4) in (select time_period from ops.changed_key)",
+    "area": "left(time_period, 4) in (select time_period from ops.changed_key)",
     "peer_group": "(indicator_code, sex, time_period) in (select indicator_code, sex, time_period from changed_cell)",
 }
 
@@ -351,7 +336,11 @@ def _computed_rows(connection: psycopg.Connection, mart: Mart, stored: Mapping[s
     connection.execute("set local search_path to default")
     if row is None or row[0] is None:
         raise PublishError(f"there is no view build.{mart.name}: build the marts layer first")
-    rows = [sql.SQL("select {}, release_from from ({}) as computed").format(_names(mart.column_names), sql.SQL(row[0].rstrip(";")))]
+    rows = [
+        sql.SQL("select {}, release_from from ({}) as computed").format(
+            _names(mart.column_names), sql.SQL(row[0].rstrip(";"))
+        )
+    ]
     if _columns(connection, "published", mart.name):
         rows.append(released.format(_names(mart.column_names), sql.Identifier(mart.name)))
     return sql.SQL(
@@ -410,6 +399,30 @@ def _comment(connection: psycopg.Connection, owner: str, kind: str, schema: str,
         )
         connection.execute(sql.SQL("comment on {} is {}").format(target, sql.Literal(text)))
     connection.execute("reset role")
+
+
+def _write_marts(
+    connection: psycopg.Connection, marts: Sequence[Mart], new: int, highest: int, *, is_full: bool
+) -> list[TableChange]:
+    """Write what changed of every stored mart, and compare it with what was built."""
+    stored = [mart for mart in marts if mart.reads is None]
+    changes = []
+    for mart in stored:
+        if mart.redo_by == "peer_group" and not is_full:
+            connection.execute(_CHANGED_CELLS, {"new": new})
+            connection.execute("analyze changed_cell")
+        changes.append(_write_changes(connection, mart, new, highest, is_full=is_full))
+    for mart in marts:
+        if mart.reads is not None and _columns(connection, "published", mart.name):  # it was stored before
+            connection.execute(
+                sql.SQL("update published.{} set release_to = %s where release_to is null").format(
+                    sql.Identifier(mart.name)
+                ),
+                (new,),
+            )
+    for mart, change in zip(stored, changes, strict=True):
+        _reconcile(connection, mart, change, is_full=is_full)
+    return changes
 
 
 def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest: int, *, is_full: bool) -> TableChange:

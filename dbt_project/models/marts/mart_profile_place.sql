@@ -79,7 +79,7 @@ counted as (
 placed as (
 
     select
-        counted.*,
+        *,
         sum(equal_count) over own_group as not_more_count,
         (row_number() over own_group - 1) / {{ var("profile_place_values") }} as block_no
     from counted

@@ -5,9 +5,12 @@
 
     `redo_by`, in the model's config.meta, names the extent:
       municipality  the body and year that changed
+      municipality_and_next_year
+                    the body and year that changed, and the year after, which looks back at it
       year          every body in a year that changed (a list of non-reporters is a matter of the whole year)
-      peer_group    in the peer groups of the body that changed, the cells that it changed, in that year and the next (which
-                    looks back at it); such a model has the pre-hook find_changed_cells()
+      area          the raion of the body that changed, and every oblast and the country, in that year
+      peer_group    in the peer groups of the body that changed, the cells that it changed; such a model has the pre-hook
+                    find_changed_cells()
 -#}
 {% macro redo_condition(alias, redo_by='municipality', code_column='municipality_code') -%}
     {%- if redo_by == 'municipality' -%}
@@ -18,16 +21,32 @@
                 changed_key.municipality_code = {{ alias }}.{{ code_column }}
                 and changed_key.time_period = left({{ alias }}.time_period, 4)
         )
+    {%- elif redo_by == 'municipality_and_next_year' -%}
+        exists (
+            select 1
+            from {{ ref('stg_ops__changed_key') }} as changed_key
+            where
+                changed_key.municipality_code = {{ alias }}.{{ code_column }}
+                and left({{ alias }}.time_period, 4)::integer - changed_key.time_period::integer in (0, 1)
+        )
     {%- elif redo_by == 'year' -%}
         exists (
             select 1
             from {{ ref('stg_ops__changed_key') }} as changed_key
             where changed_key.time_period = left({{ alias }}.time_period, 4)
         )
+    {%- elif redo_by == 'area' -%}
+        exists (
+            select 1
+            from {{ ref('int_area__changed') }} as changed_area
+            where
+                changed_area.area_code = {{ alias }}.{{ code_column }}
+                and changed_area.time_period = left({{ alias }}.time_period, 4)
+        )
     {%- elif redo_by == 'peer_group' -%}
-        {{ redo_group(alias) }} and {{ redo_cell(alias) }}
+        {{ redo_group(alias) }}
     {%- else -%}
-        {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, year or peer_group is meant") }}
+        {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, municipality_and_next_year, year, area or peer_group is meant") }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -35,63 +54,81 @@
 {% macro redo_group(alias) -%}
     exists (
         select 1
-        from {{ ref('int_peer_group__changed') }} as changed_group
-        where
-            changed_group.peer_group_code = {{ alias }}.peer_group_code
-            and changed_group.time_period = left({{ alias }}.time_period, 4)
-    )
-{%- endmacro %}
-
-{% macro redo_cell(alias) -%}
-    exists (
-        select 1
         from changed_cell
         where
-            changed_cell.indicator_code = {{ alias }}.indicator_code
+            changed_cell.peer_group_code = {{ alias }}.peer_group_code
+            and changed_cell.indicator_code = {{ alias }}.indicator_code
             and changed_cell.sex = {{ alias }}.sex
             and changed_cell.time_period = {{ alias }}.time_period
     )
 {%- endmacro %}
 
+{% macro redo_cell(alias) -%}
+    ({{ alias }}.indicator_code, {{ alias }}.sex, {{ alias }}.time_period) in (
+        select
+            changed_cell.indicator_code,
+            changed_cell.sex,
+            changed_cell.time_period
+        from changed_cell
+    )
+{%- endmacro %}
+
 {#-
-    Before a model that is built by peer groups: the temporary table changed_cell, the indicators, sexes and periods in which a
-    body that changed says otherwise than the profiles hold, and the same a year later, since a profile looks back. The profiles
-    are made last of all, so what they hold is what was worked in; there are no profiles before the first full build.
+    Before a model that is built by peer groups: the temporary table changed_cell, the groups, indicators, sexes and periods in
+    which a body that changed says otherwise than its profile holds. Profiles are made after all of those models, so what they
+    hold is what was worked in; there are none before the first full build.
 -#}
 {% macro find_changed_cells() -%}
-    {%- set profiles = adapter.get_relation(this.database, this.schema, 'mart_municipality_profile') if execute and is_incremental() -%}
+    {%- set profiles = adapter.get_relation(this.database, this.schema, 'mart_profile_value') if execute and is_incremental() -%}
     {%- if execute and is_incremental() %}
         create temporary table changed_cell on commit drop as
-        select distinct
-            coalesce(fact.indicator_code, held.indicator_code) as indicator_code,
-            coalesce(fact.sex, held.sex) as sex,
-            years.time_period
-        from (
+        with
+
+        fact as (
+
             select * from {{ ref('fct_indicator_value') }} as fact where {{ redo_condition('fact') }}
-        ) as fact
-        full join (
+
+        ),
+
+        held as (
+
             {%- if profiles %}
             select * from {{ profiles }} as held where {{ redo_condition('held') }}
             {%- else %}
             select * from {{ ref('fct_indicator_value') }} where false
             {%- endif %}
-        ) as held
-            on
-                fact.municipality_code = held.municipality_code
-                and fact.collection_code = held.collection_code
-                and fact.indicator_code = held.indicator_code
-                and fact.time_period = held.time_period
-                and fact.sex = held.sex
-        cross join lateral (
-            select coalesce(fact.time_period, held.time_period) as time_period
-            union all
+
+        ),
+
+        differing as (
+
             select
-                (left(coalesce(fact.time_period, held.time_period), 4)::integer + 1)::text
-                || substr(coalesce(fact.time_period, held.time_period), 5)
-        ) as years
-        where
-            (fact.municipality_code, fact.obs_value, fact.obs_status, fact.unit_measure, fact.is_sample)
-            is distinct from (held.municipality_code, held.obs_value, held.obs_status, held.unit_measure, held.is_sample);
+                coalesce(fact.municipality_code, held.municipality_code) as municipality_code,
+                coalesce(fact.indicator_code, held.indicator_code) as indicator_code,
+                coalesce(fact.sex, held.sex) as sex,
+                coalesce(fact.time_period, held.time_period) as time_period
+            from fact
+            full join held
+                on
+                    fact.municipality_code = held.municipality_code
+                    and fact.collection_code = held.collection_code
+                    and fact.indicator_code = held.indicator_code
+                    and fact.time_period = held.time_period
+                    and fact.sex = held.sex
+            where
+                (fact.municipality_code, fact.obs_value, fact.unit_measure, fact.is_sample)
+                is distinct from (held.municipality_code, held.obs_value, held.unit_measure, held.is_sample)
+
+        )
+
+        select distinct
+            membership.peer_group_code,
+            differing.indicator_code,
+            differing.sex,
+            differing.time_period
+        from differing
+        inner join {{ ref('int_peer_group__membership') }} as membership
+            on differing.municipality_code = membership.municipality_code;
         analyze changed_cell
     {%- endif -%}
 {%- endmacro %}
@@ -131,7 +168,7 @@
     {%- if tested and tested.config.incremental_strategy == 'changed_keys' and has_changed_keys() -%}
         {%- set meta = tested.config.meta or {} -%}
         {%- set code_column = meta.get('code_column', 'municipality_code') -%}
-        {%- set asked = (code_column ~ ', ') if code_column in tested.columns and meta.get('redo_by') != 'year' else '' -%}
+        {%- set asked = (code_column ~ ', ') if code_column in tested.columns and meta.get('redo_by') not in ('year', 'area') else '' -%}
         {%- do conditions.append(
             '(' ~ asked ~ 'left(time_period, 4)) in (select ' ~ ('municipality_code, ' if asked else '')
             ~ 'time_period from staging.stg_ops__changed_key)'

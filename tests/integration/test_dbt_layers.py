@@ -24,6 +24,8 @@ from tests.conftest import DBT_DATABASES, copied
 
 VINNYTSIA = "UA05020030000031457"
 LUTSK = "UA07080170000013585"
+KOVEL = "UA07060190000036342"
+"""Of Lutsk's oblast and not of its raion."""
 KYIV = "UA80000000000093317"
 SEVASTOPOL = "UA85000000000065278"
 LAYERS: tuple[dbt.Layer, ...] = ("staging", "indicators", "marts")
@@ -180,7 +182,7 @@ def _with_two_densities() -> Catalogue:
 def house(
     template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]
 ) -> Iterator[House]:
-    """The house after its first night: two hromadas reported 2023, one of them 2024 too, one budget of 2022."""
+    """The house after its first night: three hromadas reported 2023, two of them 2024 too, one budget of 2022."""
     with copied(template_warehouse, DBT_DATABASES[0]) as warehouse:
         house = House(warehouse, parsed(tmp_path_factory.mktemp("dbt")))
         settings = load_settings({"ASMS_HOME": str(house.target)})
@@ -196,6 +198,8 @@ def house(
         )  # fmt: skip
         house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "400", ("REV.001", "T"): "–"})
         house.send(LUTSK, "2024", {("TER.001", "T"): "10", ("POP.001", "T"): "410"})
+        house.send(KOVEL, "2023", {("POP.001", "T"): "400", ("POP.010", "T"): "6"})
+        house.send(KOVEL, "2024", {("POP.001", "T"): "410", ("POP.010", "T"): "7"})
         house.answer("02536000000", 2022, [(1, "11010000", "10.10"), (2, "11010000", "30.30"), (2, "18010000", "5")])
         build_id, is_full = house.build(is_tested=True)
         assert is_full
@@ -302,7 +306,7 @@ def test_every_body_of_the_codifier_is_listed(house: House) -> None:
         "select has_return, count(distinct municipality_code), sum(answered_count) from build.fct_completeness "
         "where time_period = '2023' group by 1 order by 1"
     )
-    assert rows == [(False, 1772, 0), (True, 2, 5)], "an indicator is answered when each of its cells is"
+    assert rows == [(False, 1771, 0), (True, 3, 5)], "an indicator is answered when each of its cells is"
     names = house.query(
         "select name_uk, name_en from build.dim_municipality where municipality_code in (%s, %s) order by 1",
         (KYIV, SEVASTOPOL),
@@ -320,6 +324,29 @@ def test_comments_are_kept_in_the_database(house: House) -> None:
             (schema,),
         )
         assert bare == [], schema
+
+
+_PROFILE_RANKS = """
+select municipality_code, indicator_code, time_period, n, peer_median, peer_rank, peer_percentile
+from build.mart_municipality_profile where obs_value is not null and sex = 'T' order by 1, 2, 3
+"""
+# The same by window functions over all facts of a group.
+_RANKS = """
+select
+    municipality_code, indicator_code, time_period, count(*) over cell,
+    (
+        select median from build.mart_indicator_peer_stats as stats
+        where (stats.peer_group_code, stats.indicator_code, stats.time_period, stats.sex)
+        = (membership.peer_group_code, fact.indicator_code, fact.time_period, fact.sex)
+    ),
+    rank() over (cell order by obs_value desc),
+    case when count(*) over cell > 1 then 100 * percent_rank() over (cell order by obs_value) end
+from build.fct_indicator_value as fact
+inner join indicators.int_peer_group__membership as membership using (municipality_code)
+where peer_group_kind = 'size' and obs_value is not null and sex = 'T'
+window cell as (partition by peer_group_code, indicator_code, time_period)
+order by 1, 2, 3
+"""
 
 
 def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
@@ -342,6 +369,11 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     assert own_house.query(
         "select classification_code, time_period, amount_month::text from build.fct_budget_monthly"
     ) == [("11010000", "2022-01", "10.10")], "months that the service took back are gone"
+    ranked = own_house.query(_RANKS)
+    assert own_house.query(_PROFILE_RANKS) == ranked
+    assert {row[:1] + row[3:] for row in ranked if row[1:3] == ("POP.001", "2024")} == {
+        (VINNYTSIA, 3, 410.0, 1, 100.0), (LUTSK, 3, 410.0, 2, 0.0), (KOVEL, 3, 410.0, 2, 0.0),
+    }  # fmt: skip
     by_keys = own_house.hashes()
     own_house.rebuild_models()
     assert own_house.hashes() == by_keys, "running it again changes nothing"

@@ -290,3 +290,71 @@ def test_bi_cannot_write_what_it_reads(warehouse: Warehouse, tmp_path: Path) -> 
     for table in ("published.fct_indicator_value", "ops.current_release"):
         with warehouse.connect("bi") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(sql.SQL("delete from {}").format(sql.Identifier(*table.split("."))))
+
+
+def _manifest_with_a_view(folder: Path) -> Path:
+    """The mart as a view of two that nobody is served."""
+    file = _manifest(folder)
+    nodes = json.loads(file.read_text())["nodes"]
+    (node,) = nodes.values()
+    node["config"] |= {"materialized": "view"}
+    node["depends_on"] = {"nodes": ["model.asms.own", "model.asms.beside", "model.asms.elsewhere"]}
+    node["columns"]["load_id"] |= {"data_type": "text"}
+    for name in ("own", "beside"):
+        columns = {"municipality_code": "text", f"{name}_value": "double precision", "release_from": "bigint"}
+        nodes[name] = {
+            "resource_type": "model", "schema": "build", "name": name, "description": "Один рядок. / One row.",
+            "config": {
+                "contract": {"enforced": True}, "materialized": "table",
+                "meta": {"key": ["municipality_code"], "is_served": False},
+            },
+            "columns": {c: {"name": c, "data_type": kind, "description": "x / x"} for c, kind in columns.items()},
+        }  # fmt: skip
+    file.write_text(json.dumps({"nodes": nodes}))
+    return file
+
+
+_VIEW = """
+create view build.fct_indicator_value as
+select own.municipality_code, own.own_value + beside.beside_value as obs_value, 'l' || {} as load_id,
+    greatest(own.release_from, beside.release_from) as release_from
+from build.own inner join build.beside on own.municipality_code = beside.municipality_code
+"""
+
+
+def _publish_view(warehouse: Warehouse, folder: Path, beside: float, said: int = 1) -> PublishResult:
+    with warehouse.connect("transformer") as connection:
+        for name in ("own", "beside"):
+            connection.execute(f"drop table if exists build.{name} cascade".encode())
+            connection.execute(
+                f"create table build.{name} (municipality_code text, {name}_value float, release_from bigint)".encode()
+            )
+        connection.execute("insert into build.own values ('UA1', 1), ('UA2', 2)")
+        connection.execute("insert into build.beside values ('UA1', 10), ('UA2', %s)", (beside,))
+        connection.execute(_VIEW.format(said).encode())
+    build = start_build(warehouse, force=True)
+    return publish(warehouse, build.build_id, _manifest_with_a_view(folder))
+
+
+def test_a_mart_that_is_a_view_is_computed_of_what_its_release_published(warehouse: Warehouse, tmp_path: Path) -> None:
+    _publish(warehouse, tmp_path, [("UA1", 0.5, "stored")])
+    with warehouse.connect("transformer") as connection:
+        connection.execute("drop table build.fct_indicator_value")
+    _publish_view(warehouse, tmp_path, 20)
+    assert _read(warehouse) == [("UA1", 11.0, 2, 2), ("UA2", 22.0, 2, 2)]
+    again = _publish_view(warehouse, tmp_path, 30)
+    assert [(c.name, c.inserted_count, c.ended_count) for c in again.tables] == [("beside", 1, 1), ("own", 0, 0)]
+    assert _read(warehouse) == [("UA1", 11.0, 3, 2), ("UA2", 32.0, 3, 3)]
+    rollback_to(warehouse, 2)
+    assert _read(warehouse) == [("UA1", 11.0, 2, 2), ("UA2", 22.0, 2, 2)]
+    rollback_to(warehouse, 1)
+    assert _read(warehouse) == [("UA1", 0.5, 1, 1)], "from before it was a view"
+    with warehouse.connect("bi") as connection:
+        told = connection.execute("select load_id from marts.fct_indicator_value").fetchall()
+        assert told == [("stored",)]
+        assert connection.execute("select to_regclass('marts.own')").fetchone() == (None,)
+    _publish_view(warehouse, tmp_path, 30, said=2)
+    rollback_to(warehouse, 3)
+    with warehouse.connect("bi") as connection:
+        told = connection.execute("select distinct load_id from marts.fct_indicator_value").fetchall()
+    assert told == [("l2",)], "columns are the same, and what the view says is not"

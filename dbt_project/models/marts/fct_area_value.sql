@@ -8,16 +8,13 @@
     )
 }}
 
--- Sums are taken as numeric, which does not depend on order. The planner takes what it scans twice for one row, and would join
--- cells with cells by nested loops: minutes in place of a second.
+-- The planner takes what it scans twice for one row, and would go through all sums for each of them.
 
 with
 
-cells as (
+place_sums as (
 
-    select cell.*
-    from {{ ref('int_observation__on_current') }} as cell
-    where {{ only_changed_keys('cell', 'year') }}
+    select * from {{ ref('int_place__sum') }}
 
 ),
 
@@ -25,17 +22,13 @@ derived as (
 
     select ratio.*
     from {{ ref('int_area__derived') }} as ratio
-    where {{ only_changed_keys('ratio', 'year') }}
+    where {{ only_changed_keys('ratio', 'area', 'area_code') }}
 
 ),
 
 indicators as (
 
-    select
-        *,
-        split_part(aggregation, ':', 1) as rule,
-        nullif(split_part(aggregation, ':', 2), '') as weighing_code
-    from {{ ref('stg_catalogue__indicator') }}
+    select * from {{ ref('stg_catalogue__indicator') }}
     where conf_status != 'restricted'
 
 ),
@@ -45,8 +38,6 @@ municipalities as (
     select
         municipality_code,
         coalesce(raion_code, municipality_code) as place_code,
-        raion_code,
-        oblast_code,
         population
     from {{ ref('int_municipality__described') }}
 
@@ -60,33 +51,21 @@ statuses as (
 
 areas as (
 
-    select distinct
-        place_code,
-        raion_code as area_code,
-        'raion' as area_level
-    from municipalities
-    where raion_code is not null
-    union all
-    select distinct
-        place_code,
-        oblast_code as area_code,
-        'oblast' as area_level
-    from municipalities
-    union all
-    select distinct
-        place_code,
-        'UA' as area_code,
-        'country' as area_level
-    from municipalities
+    select * from {{ ref('int_area__place') }}
 
 ),
 
 periods as (
 
-    select distinct
+    select
         time_period,
         {{ period_end('time_period') }} as last_day
-    from cells
+    from (
+        select time_period from place_sums
+        where {{ only_changed_keys('place_sums', 'year') }}
+        union
+        select time_period from derived
+    ) as told
 
 ),
 
@@ -115,76 +94,34 @@ extents as (
 placed as (
 
     select
-        municipalities.place_code,
-        municipalities.population,
-        cells.collection_code,
-        cells.time_period,
-        cells.indicator_code,
-        cells.sex,
-        cells.obs_value,
-        cells.obs_status,
-        cells.is_sample,
-        indicators.rule,
-        weighing.obs_value as weighing_value,
-        cells.obs_status = 'M_NA'
-        or (cells.obs_value is not null and (indicators.rule = 'sum' or weighing.obs_value is not null)) as is_counted
-    from cells
-    inner join municipalities on cells.municipality_code = municipalities.municipality_code
-    inner join indicators on cells.indicator_code = indicators.indicator_code
-    left join cells as weighing
-        on
-            indicators.weighing_code = weighing.indicator_code
-            and cells.municipality_code = weighing.municipality_code
-            and cells.collection_code = weighing.collection_code
-            and cells.time_period = weighing.time_period
-            and cells.sex = weighing.sex
-    where indicators.rule in ('sum', 'weighted')
-
-),
-
-place_sums as (
-
-    select
-        place_code,
-        collection_code,
-        time_period,
-        indicator_code,
-        sex,
-        rule,
-        sum(case rule when 'sum' then obs_value else obs_value * weighing_value end::numeric) as value_sum,
-        sum(case when obs_value is not null then weighing_value end::numeric) as weighing_sum,
-        count(*) filter (where is_counted) as reporting_count,
-        sum(population) filter (where is_counted) as reporting_population,
-        bool_or(obs_status = 'E') as is_estimated,
-        bool_or(is_sample) as is_sample
-    from placed
-    group by place_code, collection_code, time_period, indicator_code, sex, rule
+        areas.area_code,
+        place_sums.*
+    from place_sums
+    inner join areas on place_sums.place_code = areas.place_code
 
 ),
 
 area_sums as (
 
     select
-        areas.area_code,
-        place_sums.collection_code,
-        place_sums.time_period,
-        place_sums.indicator_code,
-        place_sums.sex,
-        case place_sums.rule
-            when 'sum' then sum(place_sums.value_sum)
-            else sum(place_sums.value_sum) / nullif(sum(place_sums.weighing_sum), 0)
+        area_code,
+        collection_code,
+        time_period,
+        indicator_code,
+        sex,
+        case rule
+            when 'sum' then sum(value_sum)
+            else sum(value_sum) / nullif(sum(weighing_sum), 0)
         end::double precision as obs_value,
-        sum(place_sums.reporting_count)::bigint as reporting_count,
-        sum(place_sums.reporting_population)::bigint as reporting_population,
-        bool_or(place_sums.is_estimated) as is_estimated,
-        bool_or(place_sums.value_sum is not null) as has_value,
-        bool_or(place_sums.is_sample) as is_sample
-    from place_sums
-    inner join areas on place_sums.place_code = areas.place_code
-    group by
-        areas.area_code, place_sums.collection_code, place_sums.time_period, place_sums.indicator_code, place_sums.sex,
-        place_sums.rule
-    having sum(place_sums.reporting_count) > 0
+        sum(reporting_count)::bigint as reporting_count,
+        sum(reporting_population)::bigint as reporting_population,
+        bool_or(is_estimated) as is_estimated,
+        bool_or(value_sum is not null) as has_value,
+        bool_or(is_sample) as is_sample
+    from placed
+    where {{ only_changed_keys('placed', 'area', 'area_code') }}
+    group by area_code, collection_code, time_period, indicator_code, sex, rule
+    having sum(reporting_count) > 0
     union all
     select
         area_code,

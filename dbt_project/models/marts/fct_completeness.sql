@@ -43,11 +43,11 @@ returns as (
 
 ),
 
-accepted as (
+answered as (
 
-    select answer.*
-    from {{ ref('int_observation__accepted') }} as answer
-    where {{ only_changed_keys('answer', 'year') }}
+    select body.*
+    from {{ ref('int_completeness__answered') }} as body
+    where {{ only_changed_keys('body', 'year') }}
 
 ),
 
@@ -95,43 +95,6 @@ expected as (
             and left(periods.time_period, 4) >= asked_cells.valid_from::text
             and left(periods.time_period, 4) <= coalesce(asked_cells.valid_to::text, '9999')
     group by periods.collection_code, periods.time_period, periods.is_sample, asked_cells.domain_code
-
-),
-
--- an indicator is answered when each cell it asks for has a value or a reason; «not reported» and «rejected» are neither
-indicators_answered as (
-
-    select
-        accepted.collection_code,
-        accepted.municipality_code,
-        accepted.time_period,
-        asked_cells.domain_code,
-        accepted.indicator_code,
-        bool_and({{ is_answered_by_body('accepted') }}) as is_answered,
-        count(*) filter (where {{ is_answered_by_body('accepted') }}) as answered_cell_count
-    from accepted
-    inner join asked_cells
-        on accepted.indicator_code = asked_cells.indicator_code and accepted.sex = asked_cells.sex
-    group by
-        accepted.collection_code,
-        accepted.municipality_code,
-        accepted.time_period,
-        asked_cells.domain_code,
-        accepted.indicator_code
-
-),
-
-answered as (
-
-    select
-        collection_code,
-        municipality_code,
-        time_period,
-        domain_code,
-        count(*) filter (where is_answered) as answered_count,
-        sum(answered_cell_count)::bigint as answered_cell_count
-    from indicators_answered
-    group by collection_code, municipality_code, time_period, domain_code
 
 ),
 

@@ -1,127 +1,68 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='changed_keys',
-        on_schema_change='fail',
-        pre_hook=['{{ find_changed_cells() }}', 'set local enable_mergejoin = off'],
-        indexes=[
-            {
-                'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
-                'unique': true,
-            },
-        ],
-    )
-}}
-
--- depends_on: {{ ref('stg_ops__changed_key') }}
+-- Served as it stands here, over the published rows of what it reads, so a corrected cell rewrites its body's row and the row of
+-- its group, and not the rows of all bodies of the group. One place is looked up in one block of the group's values.
+{{ config(materialized='view') }}
 
 with
 
-facts as (
+profile as (
 
-    select * from {{ ref('fct_indicator_value') }}
-
-),
-
-memberships as (
-
-    select *
-    from {{ ref('int_peer_group__membership') }}
-    where peer_group_kind = '{{ var("profile_peer_group_kind") }}'
+    select * from {{ ref('mart_profile_value') }}
 
 ),
 
-peer_stats as (
+places as (
 
-    select * from {{ ref('mart_indicator_peer_stats') }}
-
-),
-
-placed as (
-
-    select
-        facts.*,
-        memberships.peer_group_code,
-        memberships.name_uk as peer_group_name_uk,
-        memberships.name_en as peer_group_name_en
-    from facts
-    inner join memberships on facts.municipality_code = memberships.municipality_code
+    select * from {{ ref('mart_profile_place') }}
 
 ),
 
 -- Equal values share the best place (1, 2, 2, 4); the place says «relative», not «good».
-ranked as (
-
-    select
-        placed.municipality_code,
-        placed.collection_code,
-        placed.indicator_code,
-        placed.time_period,
-        placed.sex,
-        rank() over (
-            partition by
-                placed.peer_group_code, placed.collection_code, placed.indicator_code, placed.time_period, placed.sex
-            order by placed.obs_value desc
-        ) as peer_rank,
-        100 * percent_rank() over (
-            partition by
-                placed.peer_group_code, placed.collection_code, placed.indicator_code, placed.time_period, placed.sex
-            order by placed.obs_value
-        ) as peer_percentile
-    from placed
-    where placed.obs_value is not null and {{ only_changed_keys('placed', 'peer_group') }}
-
-),
-
 final as (
 
     select
-        placed.municipality_code,
-        placed.collection_code,
-        placed.indicator_code,
-        placed.time_period,
-        placed.period_start,
-        placed.sex,
-        placed.unit_measure,
-        placed.obs_value,
-        placed.obs_status,
-        before.obs_value as previous_value,
-        placed.obs_value - before.obs_value as change_value,
-        -- a figure next to nothing as a base would give a percentage beyond what the type can hold
-        case when abs(before.obs_value) >= 1e-9 then 100 * (placed.obs_value - before.obs_value) / abs(before.obs_value) end
-            as change_percent,
-        placed.peer_group_code,
-        placed.peer_group_name_uk,
-        placed.peer_group_name_en,
-        coalesce(peer_stats.n, 0) as n,
-        peer_stats.median as peer_median,
-        ranked.peer_rank,
-        case when peer_stats.n > 1 then ranked.peer_percentile end as peer_percentile,
-        placed.is_sample
-    from placed
-    left join facts as before
-        on
-            placed.municipality_code = before.municipality_code
-            and placed.collection_code = before.collection_code
-            and placed.indicator_code = before.indicator_code
-            and placed.sex = before.sex
-            and before.time_period
-            = (left(placed.time_period, 4)::integer - 1)::text || right(placed.time_period, length(placed.time_period) - 4)
-    left join peer_stats
-        on
-            placed.peer_group_code = peer_stats.peer_group_code
-            and placed.collection_code = peer_stats.collection_code
-            and placed.indicator_code = peer_stats.indicator_code
-            and placed.time_period = peer_stats.time_period
-            and placed.sex = peer_stats.sex
-    left join ranked
-        on
-            placed.municipality_code = ranked.municipality_code
-            and placed.collection_code = ranked.collection_code
-            and placed.indicator_code = ranked.indicator_code
-            and placed.time_period = ranked.time_period
-            and placed.sex = ranked.sex
-    where {{ only_changed_keys('placed', 'peer_group') }}
+        profile.municipality_code,
+        profile.collection_code,
+        profile.indicator_code,
+        profile.time_period,
+        profile.period_start,
+        profile.sex,
+        profile.unit_measure,
+        profile.obs_value,
+        profile.obs_status,
+        profile.previous_value,
+        profile.change_value,
+        profile.change_percent,
+        profile.peer_group_code,
+        profile.peer_group_name_uk,
+        profile.peer_group_name_en,
+        coalesce(place.n, 0) as n,
+        place.median as peer_median,
+        place.n - place.lower_counts[width_bucket(profile.obs_value, place.obs_values) + 1] + 1 as peer_rank,
+        100 * (
+            place.lower_counts[width_bucket(profile.obs_value, place.obs_values)]::double precision / nullif(place.n - 1, 0)
+        ) as peer_percentile,
+        profile.is_sample,
+        greatest(profile.release_from, place.release_from) as release_from
+    from profile
+    -- the block that holds the value; for a missing one any, and the first is always there
+    left join lateral (
+        select
+            places.n,
+            places.median,
+            places.obs_values,
+            places.lower_counts,
+            places.release_from
+        from places
+        where
+            places.indicator_code = profile.indicator_code
+            and places.time_period = profile.time_period
+            and places.peer_group_code = profile.peer_group_code
+            and places.sex = profile.sex
+            and places.collection_code = profile.collection_code
+            and places.from_value <= coalesce(profile.obs_value, '-Infinity')
+        order by places.from_value desc
+        limit 1
+    ) as place on true
 
 )
 

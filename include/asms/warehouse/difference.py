@@ -261,6 +261,8 @@ def _compare(connection: psycopg.Connection, marts: Sequence[Mart], sides: Any) 
     connection.execute("create temporary table changed_card (indicator_code text) on commit drop")
     found = []
     for mart in marts:
+        if mart.reads is not None:  # it says what the stored marts say
+            continue
         is_fact = mart.name == FACT_TABLE
         target = sql.Identifier("differing" if is_fact else f"differing_{mart.name}")
         connection.execute(_side_by_side(mart, target, *sides(mart)))

@@ -3,12 +3,13 @@
 Published tables keep validity ranges: a row stands from ``release_from`` up to, not including, ``release_to``. A release writes
 what changed, then moves the pointer in ``ops.current_release``; the views join the pointer. So a reader sees one release, waits for
 nobody, and every past release can be read. The tables' and views' DDL and comments come from the contracts in dbt's
-``manifest.json``.
+``manifest.json``. A mart that dbt makes a view is stored nowhere: what its view says of schema ``build`` is said of the
+published rows of the same marts.
 """
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,10 @@ class Mart:
     """Columns whose change alone makes no new version of a row (which load brought it)."""
     redo_by: str | None
     """Which rows a build that is not full may have changed (a key of ``_REDONE``); None: any."""
+    is_served: bool = True
+    """False: no view in ``marts``; its rows are read by views of other marts."""
+    reads: tuple[str, ...] | None = None
+    """Of a mart that is a view: the marts that it reads. None: its rows are stored."""
 
     @property
     def column_names(self) -> list[str]:
@@ -101,7 +106,11 @@ def read_contracts(manifest: Path) -> list[Mart]:
         if node["resource_type"] != "model" or node["schema"] != "build":
             continue
         meta = node["config"].get("meta", {})
-        columns = tuple((c["name"], c["data_type"] or "", c["description"]) for c in node["columns"].values())
+        columns = tuple(
+            (c["name"], c["data_type"] or "", c["description"])
+            for c in node["columns"].values()
+            if c["name"] != "release_from"  # a place for what this module writes
+        )
         key = tuple(meta.get("key", ()))
         if not (node["config"]["contract"]["enforced"] and key and all(kind and text for _, kind, text in columns)):
             raise PublishError(
@@ -110,7 +119,10 @@ def read_contracts(manifest: Path) -> list[Mart]:
         not_business = frozenset(meta.get("not_business", ()))
         is_by_key = node["config"].get("incremental_strategy") == "changed_keys"
         redo_by = meta.get("redo_by", "municipality") if is_by_key else None
-        marts.append(Mart(node["name"], node["description"], columns, key, not_business, redo_by))
+        is_view = node["config"].get("materialized") == "view"
+        reads = tuple(name.rsplit(".", 1)[-1] for name in node["depends_on"]["nodes"]) if is_view else None
+        is_served = meta.get("is_served", True)
+        marts.append(Mart(node["name"], node["description"], columns, key, not_business, redo_by, is_served, reads))
     if not marts:
         raise PublishError(f"{manifest} has no marts: build the marts layer first")
     return _in_order(marts)
@@ -147,25 +159,20 @@ def publish(
         _check_running(connection, build_id)
         highest = read_number(connection, "select coalesce(max(release_id), 0) from ops.release")
         new = highest + 1
-        for mart in marts:
+        stored = {mart.name: mart for mart in marts if mart.reads is None}
+        for mart in stored.values():
             _shape_table(connection, mart)
-            _shape_view(connection, mart)
-        is_full = _is_full(connection, build_id)
-        changes = []
         for mart in marts:
-            if mart.redo_by == "peer_group" and not is_full:
-                connection.execute(_CHANGED_CELLS, {"new": new})
-                connection.execute("analyze changed_cell")
-            changes.append(_write_changes(connection, mart, new, highest, is_full=is_full))
-        for mart, change in zip(marts, changes, strict=True):
-            _reconcile(connection, mart, change, is_full=is_full)
+            if mart.is_served:
+                _shape_view(connection, mart, stored)
+        changes = _write_marts(connection, marts, new, highest, is_full=_is_full(connection, build_id))
         is_new = any(change.inserted_count or change.ended_count for change in changes)
         release_id = new if is_new else highest
         if is_new:
             _record_release(connection, warehouse, build_id, new, changes, note)
         _record_inputs(connection, build_id, release_id)
         if is_new:
-            record_manifest(connection, new, {mart.name: mart.business_names for mart in marts})
+            record_manifest(connection, new, {name: mart.business_names for name, mart in stored.items()})
         connection.execute(
             "update ops.build set status = %s, release_id = %s, finished_at = now() where build_id = %s",
             ("published" if is_new else "unchanged", release_id, build_id),
@@ -202,26 +209,26 @@ def check_release(connection: psycopg.Connection, release_id: int) -> None:
 
 
 # The rows that a build which is not full may have made otherwise than they are published, as dbt's macro `redo_condition` has
-# them. Unpublished keys stay in ops.changed_key until they are published, so the other rows are equal. What stands beside a value
-# changes with the same cell of other bodies, and a year later; facts come first (`_in_order`), so their changes are known.
+# them. Unpublished keys stay in ops.changed_key until they are published, so the other rows are equal. What is told of groups
+# changes with a cell of any of their bodies; facts come first (`_in_order`), so their changes are known.
 _REDONE = {
     "municipality": (
         "(municipality_code, left(time_period, 4)) in (select municipality_code, time_period from ops.changed_key)"
     ),
+    "municipality_and_next_year": (
+        "(municipality_code, left(time_period, 4)) in (select municipality_code, time_period from ops.changed_key union "
+        "select municipality_code, (time_period::integer + 1)::text from ops.changed_key)"
+    ),
     "year": "left(time_period, 4) in (select time_period from ops.changed_key)",
+    "area": "left(time_period, 4) in (select time_period from ops.changed_key)",
     "peer_group": "(indicator_code, sex, time_period) in (select indicator_code, sex, time_period from changed_cell)",
 }
 
 _CHANGED_CELLS = f"""
 create temporary table if not exists changed_cell on commit drop as
-select distinct fact.indicator_code, fact.sex, years.time_period
-from published.{FACT_TABLE} as fact
-cross join lateral (
-    values
-    (fact.time_period),
-    ((left(fact.time_period, 4)::integer + 1)::text || right(fact.time_period, length(fact.time_period) - 4))
-) as years (time_period)
-where fact.release_from = %(new)s or fact.release_to = %(new)s
+select distinct indicator_code, sex, time_period
+from published.{FACT_TABLE}
+where release_from = %(new)s or release_to = %(new)s
 """  # noqa: S608 - the table's name is a constant
 
 
@@ -286,25 +293,79 @@ def _shape_table(connection: psycopg.Connection, mart: Mart) -> None:
     _comment(connection, "asms_published_owner", "table", "published", mart)
 
 
-def _shape_view(connection: psycopg.Connection, mart: Mart) -> None:
-    """Make ``marts.<mart>``, or make it anew when its columns changed; leave it alone otherwise, since that needs a lock."""
+def _shape_view(connection: psycopg.Connection, mart: Mart, stored: Mapping[str, Mart]) -> None:
+    """Make ``marts.<mart>``, or make it anew when it changed; leave it alone otherwise, since that needs a lock."""
     wanted = [*mart.column_names, "release_id", "release_from"]
     existing = _columns(connection, "marts", mart.name)
-    if list(existing) != wanted:
+    query = _stored_rows(mart) if mart.reads is None else _computed_rows(connection, mart, stored)
+    if list(existing) != wanted or (mart.reads is not None and not _says(connection, mart.name, query)):
         view = sql.Identifier("marts", mart.name)
         connection.execute("set local role asms_marts_owner")
         if existing:
             connection.execute(sql.SQL("drop view {}").format(view))
-        connection.execute(
-            sql.SQL(
-                "create view {} as select {}, current_release.release_id, mart.release_from "
-                "from published.{} as mart cross join ops.current_release "
-                "where mart.release_from <= current_release.release_id "
-                "and (mart.release_to is null or mart.release_to > current_release.release_id)"
-            ).format(view, _names(mart.column_names, "mart"), sql.Identifier(mart.name))
-        )
+        connection.execute(sql.SQL("create view {} as {}").format(view, query))
         connection.execute("reset role")
     _comment(connection, "asms_marts_owner", "view", "marts", mart)
+
+
+def _stored_rows(mart: Mart) -> sql.Composed:
+    return sql.SQL(
+        "select {}, current_release.release_id, mart.release_from "
+        "from published.{} as mart cross join ops.current_release "
+        "where mart.release_from <= current_release.release_id "
+        "and (mart.release_to is null or mart.release_to > current_release.release_id)"
+    ).format(_names(mart.column_names, "mart"), sql.Identifier(mart.name))
+
+
+def _computed_rows(connection: psycopg.Connection, mart: Mart, stored: Mapping[str, Mart]) -> sql.Composed:
+    """What the view in schema ``build`` says, of the published rows. A CTE that is read once is planned as if it stood there.
+
+    Releases from before the mart was a view have their rows in ``published``; they are shown as they were.
+    """
+    released = sql.SQL(
+        # The pointer by a subquery is asked once, and not for every row that is looked up. `coalesce` keeps the planner from the
+        # index on release_from, of which it would read all.
+        "select {}, release_from from published.{} "
+        "where coalesce(release_from, 0) <= (select release_id from ops.current_release) "
+        "and (release_to is null or release_to > (select release_id from ops.current_release))"
+    )
+    read = [stored[name] for name in mart.reads or () if name in stored]
+    # names in reach are told without their schema, so that they find the CTEs
+    connection.execute("set local search_path = build")
+    row = connection.execute("select pg_get_viewdef(to_regclass(%s))", (f"build.{mart.name}",)).fetchone()
+    connection.execute("set local search_path to default")
+    if row is None or row[0] is None:
+        raise PublishError(f"there is no view build.{mart.name}: build the marts layer first")
+    rows = [
+        sql.SQL("select {}, release_from from ({}) as computed").format(
+            _names(mart.column_names), sql.SQL(row[0].rstrip(";"))
+        )
+    ]
+    if _columns(connection, "published", mart.name):
+        rows.append(released.format(_names(mart.column_names), sql.Identifier(mart.name)))
+    return sql.SQL(
+        "with {} select {}, (select release_id from ops.current_release) as release_id, mart.release_from from ({}) as mart"
+    ).format(
+        sql.SQL(", ").join(
+            sql.SQL("{} as ({})").format(
+                sql.Identifier(one.name), released.format(_names(one.column_names), sql.Identifier(one.name))
+            )
+            for one in read
+        ),
+        _names(mart.column_names, "mart"),
+        sql.SQL(" union all ").join(rows),
+    )
+
+
+def _says(connection: psycopg.Connection, name: str, query: sql.Composed) -> bool:
+    """Whether the view in ``marts`` is this query: told by what the server writes of either."""
+    connection.execute(sql.SQL("create or replace temporary view wanted as {}").format(query))
+    row = connection.execute(
+        "select pg_get_viewdef(to_regclass(%s)) is not distinct from pg_get_viewdef('pg_temp.wanted'::regclass)",
+        (f"marts.{name}",),
+    ).fetchone()
+    connection.execute("drop view pg_temp.wanted")
+    return row is not None and bool(row[0])
 
 
 _RELEASE_COLUMNS = (
@@ -338,6 +399,30 @@ def _comment(connection: psycopg.Connection, owner: str, kind: str, schema: str,
         )
         connection.execute(sql.SQL("comment on {} is {}").format(target, sql.Literal(text)))
     connection.execute("reset role")
+
+
+def _write_marts(
+    connection: psycopg.Connection, marts: Sequence[Mart], new: int, highest: int, *, is_full: bool
+) -> list[TableChange]:
+    """Write what changed of every stored mart, and compare it with what was built."""
+    stored = [mart for mart in marts if mart.reads is None]
+    changes = []
+    for mart in stored:
+        if mart.redo_by == "peer_group" and not is_full:
+            connection.execute(_CHANGED_CELLS, {"new": new})
+            connection.execute("analyze changed_cell")
+        changes.append(_write_changes(connection, mart, new, highest, is_full=is_full))
+    for mart in marts:
+        if mart.reads is not None and _columns(connection, "published", mart.name):  # it was stored before
+            connection.execute(
+                sql.SQL("update published.{} set release_to = %s where release_to is null").format(
+                    sql.Identifier(mart.name)
+                ),
+                (new,),
+            )
+    for mart, change in zip(stored, changes, strict=True):
+        _reconcile(connection, mart, change, is_full=is_full)
+    return changes
 
 
 def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest: int, *, is_full: bool) -> TableChange:
@@ -376,7 +461,8 @@ def _write_changes(connection: psycopg.Connection, mart: Mart, new: int, highest
             "insert into {published} ({columns}, release_from) "
             "select {build_columns}, %(new)s from (select * from {build} where {redone}) as build "
             "left join (select * from {published} where release_to is null and {redone}) as published on {on_key} "
-            "where published.{first_key} is null"
+            # rows of one body side by side: who reads one need not fetch a page for each
+            "where published.{first_key} is null order by build.{first_key}"
         ).format(**parts),
         {"new": new},
     ).rowcount

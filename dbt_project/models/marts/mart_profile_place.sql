@@ -1,0 +1,136 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='changed_keys',
+        on_schema_change='fail',
+        pre_hook='{{ find_changed_cells() }}',
+        indexes=[
+            {
+                'columns': ['indicator_code', 'time_period', 'peer_group_code', 'sex', 'collection_code', 'from_value'],
+                'unique': true,
+            },
+        ],
+    )
+}}
+
+-- depends_on: {{ ref('stg_ops__changed_key') }}
+
+with
+
+-- `offset 0` holds the order, as in mart_indicator_peer_stats
+facts as (
+
+    select
+        fact.municipality_code,
+        fact.collection_code,
+        fact.indicator_code,
+        fact.time_period,
+        fact.sex,
+        fact.obs_value
+    from {{ ref('fct_indicator_value') }} as fact
+    where
+        fact.obs_value is not null
+        and {% if is_incremental() or not execute %}{{ redo_cell('fact') }}{% else %}true{% endif %}
+    offset 0  -- noqa: AM09
+
+),
+
+memberships as (
+
+    select * from {{ ref('int_peer_group__membership') }}
+    where peer_group_kind = '{{ var("profile_peer_group_kind") }}'
+
+),
+
+peer_stats as (
+
+    select * from {{ ref('mart_indicator_peer_stats') }}
+
+),
+
+grouped as (
+
+    select
+        memberships.peer_group_code,
+        facts.*
+    from facts
+    inner join memberships on facts.municipality_code = memberships.municipality_code
+    offset 0  -- noqa: AM09
+
+),
+
+-- the different values of a group and how many have each
+counted as (
+
+    select
+        peer_group_code,
+        collection_code,
+        indicator_code,
+        time_period,
+        sex,
+        obs_value,
+        count(*) as equal_count
+    from grouped
+    where {% if is_incremental() or not execute %}{{ redo_group('grouped') }}{% else %}true{% endif %}
+    group by peer_group_code, collection_code, indicator_code, time_period, sex, obs_value
+
+),
+
+placed as (
+
+    select
+        *,
+        sum(equal_count) over own_group as not_more_count,
+        (row_number() over own_group - 1) / {{ var("profile_place_values") }} as block_no
+    from counted
+    window
+        own_group as (
+            partition by peer_group_code, collection_code, indicator_code, time_period, sex
+            order by obs_value
+        )
+
+),
+
+blocks as (
+
+    select
+        peer_group_code,
+        collection_code,
+        indicator_code,
+        time_period,
+        sex,
+        case when block_no = 0 then '-Infinity' else min(obs_value) end as from_value,
+        array_agg(obs_value order by obs_value) as obs_values,
+        min(not_more_count - equal_count)::integer
+        || array_agg(not_more_count::integer order by obs_value) as lower_counts
+    from placed
+    group by peer_group_code, collection_code, indicator_code, time_period, sex, block_no
+
+),
+
+final as (
+
+    select
+        blocks.indicator_code,
+        blocks.time_period,
+        blocks.peer_group_code,
+        blocks.sex,
+        blocks.collection_code,
+        blocks.from_value,
+        peer_stats.n,
+        peer_stats.median,
+        blocks.obs_values,
+        blocks.lower_counts,
+        null::bigint as release_from
+    from blocks
+    inner join peer_stats
+        on
+            blocks.peer_group_code = peer_stats.peer_group_code
+            and blocks.collection_code = peer_stats.collection_code
+            and blocks.indicator_code = peer_stats.indicator_code
+            and blocks.time_period = peer_stats.time_period
+            and blocks.sex = peer_stats.sex
+
+)
+
+select * from final

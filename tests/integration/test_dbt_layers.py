@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -359,8 +360,45 @@ def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: Hous
     before = set(own_house.query(facts, (LUTSK,)))
     own_house.batch = 2
     again = own_house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "401", ("REV.001", "T"): "–"})
-    own_house.build()
+    build_id, _ = own_house.build()
     assert set(own_house.query(facts, (LUTSK,))) - before == {("POP.001", "T", 401.0, "A", again)}
+    _ask_what_was_known(own_house, build_id)
+
+
+def _ask_what_was_known(house: House, build_id: int) -> None:
+    """The house's second build is not published yet: it brings another population of Lutsk in 2023."""
+    first, last = house.query("select received_at from raw.delivery where source = 'submissions' order by received_no")[
+        2:
+    ]
+    known = "select * from marts.indicator_value_as_of(%s)"
+    population = (
+        "select obs_value, known_from from marts.indicator_value_as_of(%s, %s) "
+        "where indicator_code = 'POP.001' and time_period = '2023'"
+    )
+
+    def ask(query: str, *parameters: object) -> list[Any]:
+        with house.warehouse.connect("bi") as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    then = ask(known, *first)
+    assert [code for _, code, *_ in then if code.startswith("SAF.001")] == [], "restricted"
+    assert {(row[0], row[1], row[4]): row[5:7] for row in then} == {
+        (VINNYTSIA, "TER.001", "T"): (70.0, "A"), (VINNYTSIA, "POP.001", "T"): (1000.0, "A"),
+        (VINNYTSIA, "POP.001", "F"): (520.0, "A"), (VINNYTSIA, "POP.001", "M"): (480.0, "A"),
+        (VINNYTSIA, "POP.010", "T"): (30.0, "A"), (VINNYTSIA, "POP.011", "T"): (10.0, "A"),
+        (VINNYTSIA, "TER.004", "T"): (None, "M_Q"), (LUTSK, "TER.001", "T"): (10.0, "A"),
+        (LUTSK, "POP.001", "T"): (410.0, "A"), (LUTSK, "REV.001", "T"): (None, "M_NA"),
+    }  # fmt: skip
+    with pytest.raises(psycopg.Error, match="not all that had been received") as caught:
+        ask(known, *last)
+    assert caught.value.sqlstate == "AS425"
+    publish(house.warehouse, build_id, house.target / "manifest.json")
+    assert ask(known, *first) == then, "what came later changes nothing in what was known"
+    assert ask(population, *first, LUTSK)[0][0] == 400.0
+    assert ask(population, *last, LUTSK) == [(401.0, *last)]
+    assert ask(known, "2020-01-01") == []
+    with pytest.raises(psycopg.Error, match="has not come yet"):
+        ask(known, "2999-01-01")
 
 
 def test_a_trial_is_checked_and_never_counts_until_it_is_sent_in_earnest(own_house: House) -> None:

@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from asms.catalogue import Catalogue, load_catalogue, store_catalogue
+from asms.explain import draw_tree, explain_value, write_page
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions, read_bodies, read_past
 from asms.settings import Settings, load_settings
@@ -84,22 +85,24 @@ class House:
             )
         return submission
 
-    def answer(self, budget_code: str, year: int, rows: list[tuple[int, str, str]]) -> None:
-        """Open Budget answers for incomes of one budget and year: (month, classification code, cumulative amount)."""
-        _, load = self.deliver("open_budget", f"{budget_code} INCOMES {year}", str(rows))
+    def answer(
+        self, budget_code: str, year: int, rows: list[tuple[int, str, str]], kind: tuple[str, str] = ("INCOMES", "")
+    ) -> None:
+        """Open Budget answers for one kind, budget and year: (month, classification code, cumulative amount)."""
+        _, load = self.deliver("open_budget", f"{budget_code} {' '.join(kind).rstrip()} {year}", str(rows))
         with self.warehouse.connect("loader") as connection, connection.cursor() as cursor:
             cursor.executemany(
-                "insert into raw.open_budget_row values (%s, %s, %s, 'INCOMES', '', %s, %s, 'T', %s, %s, 'Податок', null, "
+                "insert into raw.open_budget_row values (%s, %s, %s, %s, %s, %s, %s, 'T', %s, %s, 'Податок', null, "
                 "null, %s)",
                 [
-                    (load, number, budget_code, year, f"{month:02}.{year}", budget_code, code, amount)
+                    (load, number, budget_code, *kind, year, f"{month:02}.{year}", budget_code, code, amount)
                     for number, (month, code, amount) in enumerate(rows, 2)
                 ],
             )
             cursor.executemany(
-                "insert into raw.open_budget_month values (%s, %s, 'INCOMES', '', %s, %s, '', %s, null)",
+                "insert into raw.open_budget_month values (%s, %s, %s, %s, %s, %s, '', %s, null)",
                 [
-                    (load, budget_code, year, f"{month:02}.{year}", sum(row[0] == month for row in rows))
+                    (load, budget_code, *kind, year, f"{month:02}.{year}", sum(row[0] == month for row in rows))
                     for month in range(1, 13)
                 ],
             )
@@ -360,16 +363,20 @@ def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: Hous
     before = set(own_house.query(facts, (LUTSK,)))
     own_house.batch = 2
     again = own_house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "401", ("REV.001", "T"): "–"})
+    own_house.send(VINNYTSIA, "2022", {("TER.001", "T"): "70"})
+    own_house.answer(
+        "02536000000", 2022, [(11, "1010", "9"), (12, "1010", "40.40"), (12, "3210", "5")], ("EXPENSES", "PROGRAM")
+    )
     build_id, _ = own_house.build()
     assert set(own_house.query(facts, (LUTSK,))) - before == {("POP.001", "T", 401.0, "A", again)}
     _ask_what_was_known(own_house, build_id)
+    _ask_where_it_comes_from(own_house)
 
 
 def _ask_what_was_known(house: House, build_id: int) -> None:
     """The house's second build is not published yet: it brings another population of Lutsk in 2023."""
-    first, last = house.query("select received_at from raw.delivery where source = 'submissions' order by received_no")[
-        2:
-    ]
+    received = "select received_at from raw.delivery where source = 'submissions' order by received_no"
+    first, last = house.query(received)[2:4]
     known = "select * from marts.indicator_value_as_of(%s)"
     population = (
         "select obs_value, known_from from marts.indicator_value_as_of(%s, %s) "
@@ -399,6 +406,43 @@ def _ask_what_was_known(house: House, build_id: int) -> None:
     assert ask(known, "2020-01-01") == []
     with pytest.raises(psycopg.Error, match="has not come yet"):
         ask(known, "2999-01-01")
+
+
+def _ask_where_it_comes_from(house: House) -> None:
+    """A figure of a register down to the row of the answer, and the inputs of a computed one as BI sees them."""
+    found = explain_value(house.warehouse, VINNYTSIA, "EXP.010", "2022")
+    assert (found.obs_value, found.obs_source, found.register_value) == (0.0404, "register", 0.0404)
+    assert explain_value(house.warehouse, VINNYTSIA, "TER.D01", "2023").formula_with_figures == "(1 000 ÷ 70)", (
+        "its year's"
+    )
+    (datum,) = found.open_data
+    assert (datum.request, datum.row, datum.value_text) == ("02536000000 EXPENSES PROGRAM 2022", 3, "40.40")
+    assert "02536000000 EXPENSES PROGRAM 2022, рядок / row 3: 1010 T Податок = 40.40" in draw_tree(found)
+    assert "02536000000 EXPENSES PROGRAM 2022</code>, рядок 3" in write_page(found)
+    inputs = (
+        "select obs_value, formula, input_indicator_code, input_value, input_source, file_name, sheet, cell, written_text, release_id "
+        "from marts.explain_value where municipality_code = %s and indicator_code = %s and time_period = %s and sex = 'T' order by 3"
+    )
+    with house.warehouse.connect("bi") as connection:
+        asked = [
+            connection.execute(inputs.encode(), place).fetchall()
+            for place in (
+                (VINNYTSIA, "TER.D01", "2023"),
+                (VINNYTSIA, "EXP.010", "2022"),
+                (VINNYTSIA, "SAF.001", "2023"),
+            )
+        ]
+        area = connection.execute("select count(distinct file_sha256) from marts.explain_value").fetchone()
+    density = pytest.approx(1000 / 70)
+    assert asked == [
+        [
+            (density, "POP.001 / TER.001", "POP.001", 1000.0, "submitted", "return.xlsx", "POP", "D6", "1000", 2),
+            (density, "POP.001 / TER.001", "TER.001", 70.0, "submitted", "return.xlsx", "TER", "D5", "70", 2),
+        ],
+        [(0.0404, None, "EXP.010", 0.0404, "register", None, None, None, None, 2)],
+        [],
+    ]  # fmt: skip
+    assert area is not None and area[0] >= 4
 
 
 def test_a_trial_is_checked_and_never_counts_until_it_is_sent_in_earnest(own_house: House) -> None:

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import psycopg
@@ -150,6 +151,7 @@ def publish(
         for mart in marts:
             _shape_table(connection, mart)
             _shape_view(connection, mart)
+        shape_explanation(connection)
         is_full = _is_full(connection, build_id)
         changes = []
         for mart in marts:
@@ -305,6 +307,22 @@ def _shape_view(connection: psycopg.Connection, mart: Mart) -> None:
         )
         connection.execute("reset role")
     _comment(connection, "asms_marts_owner", "view", "marts", mart)
+
+
+_EXPLAINED = ("fct_indicator_value", "fct_register_value", "dim_indicator_history")
+
+
+def shape_explanation(connection: psycopg.Connection) -> None:
+    """Make ``marts.explain_value`` when the tables it reads are there and it is not; a migration that drops it renews it."""
+    tables = [f"published.{name}" for name in _EXPLAINED]
+    is_wanted = connection.execute(
+        "select to_regclass('marts.explain_value') is null and bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name",
+        (tables,),
+    ).fetchone()
+    if is_wanted and is_wanted[0]:
+        connection.execute("set local role asms_marts_owner")
+        connection.execute(files("asms.warehouse").joinpath("views/explain_value.sql").read_bytes())
+        connection.execute("reset role")
 
 
 _RELEASE_COLUMNS = (

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from asms.catalogue import Catalogue, load_catalogue, store_catalogue
 from asms.explain import draw_tree, explain_value, write_page
+from asms.quality.corrections import COLUMNS, StoredCorrections, store_corrections
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions, read_bodies, read_past
 from asms.settings import Settings, load_settings
@@ -333,8 +334,12 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     own_house.send(KYIV, "2023", {("TER.001", "T"): "800", ("POP.001", "T"): "5000"}, path="a.xlsx")
     own_house.send(KYIV, "2023", {("TER.001", "T"): "801", ("POP.001", "T"): "5000"}, path="b.xlsx")
     own_house.answer("02536000000", 2022, [(1, "11010000", "10.10")])
-    _, is_full = own_house.build(is_tested=True)
+    _correct(own_house)
+    build_id, is_full = own_house.build(is_tested=True)
     assert not is_full
+    assert own_house.value(VINNYTSIA, "TER.001", "2023") == (700.0, "R"), "no return came, a correction did"
+    assert own_house.value(VINNYTSIA, "TER.D01", "2023") == (pytest.approx(1000 / 700), "A")
+    assert own_house.value(VINNYTSIA, "TER.004", "2023") == (100.0, "R"), "the text that is no number is corrected"
     assert own_house.value(LUTSK, "TER.001", "2023") == (8.0, "A")
     assert own_house.value(LUTSK, "POP.001", "2023") == (None, "M_NR"), (
         "a blank in a newer return is the answer in force"
@@ -353,6 +358,62 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     in_full = own_house.hashes()
     assert {name for name in in_full if in_full[name] != by_keys[name]} == set()
     assert len(in_full) > 20
+    _ask_about_corrections(own_house, build_id)
+
+
+_CORRECTIONS = f"""{",".join(COLUMNS)}
+ASMS,{VINNYTSIA},TER.001,2023,T,set,70,700,,пропущено нуль,Вінницька міська рада
+ASMS,{VINNYTSIA},TER.004,2023,T,set,,100,,словами,Вінницька міська рада
+ASMS,{VINNYTSIA},SAF.001,2023,T,scale,3,10,,не ті одиниці,Вінницька міська рада
+ASMS,{LUTSK},POP.001,2023,T,set,400,4000,,пропущено нуль,Луцька міська рада
+"""
+
+
+def _correct(house: House) -> None:
+    file = house.target / "corrections.csv"
+    file.write_text(_CORRECTIONS, encoding="utf-8")
+    assert store_corrections(house.warehouse, file) == StoredCorrections(4, 4)
+    assert store_corrections(house.warehouse, file) == StoredCorrections(4, 0)
+
+
+def _ask_about_corrections(house: House, build_id: int) -> None:
+    """Lutsk answered anew, so its correction is not applied and says so; the others show where they came from."""
+    told = house.query(
+        "select municipality_code, indicator_code, value_found, value_expected, message_en from quality.finding "
+        "where rule_id = 'CORRECTION_NOT_APPLIED' and is_open"
+    )
+    assert told == [
+        (LUTSK, "POP.001", "M_NR", "400",
+         f"Correction set of {LUTSK} POP.001 2023 T is not applied: 400 was expected, the return says M_NR")
+    ]  # fmt: skip
+    publish(house.warehouse, build_id, house.target / "manifest.json")
+    with house.warehouse.connect("bi") as connection:
+        reasons = connection.execute(
+            "select indicator_code, old_value, new_value, reason_class from marts.fct_revision "
+            "where municipality_code = %s and time_period = '2023' and indicator_code like 'TER.%%1' order by 1",
+            (VINNYTSIA,),
+        ).fetchall()
+        known = connection.execute(
+            "select indicator_code, obs_value, obs_status from marts.indicator_value_as_of("
+            "(select max(known_from) from marts.fct_return_history), %s) where indicator_code like 'TER.%%' and time_period = '2023'",
+            (VINNYTSIA,),
+        ).fetchall()
+        public = connection.execute("select indicator_code, is_applied from marts.fct_correction order by 1").fetchall()
+    assert reasons == [
+        ("TER.001", 70.0, 700.0, "correction"), ("TER.D01", pytest.approx(1000 / 70), pytest.approx(1000 / 700), "inputs"),
+    ]  # fmt: skip
+    assert known == [("TER.001", 70.0, "A"), ("TER.004", None, "M_Q")], "what was reported is what was known"
+    assert public == [("POP.001", False), ("TER.001", True), ("TER.004", True)], "a restricted one is nobody's to see"
+    assert (
+        "виправлено / corrected: set, у звіті / reported: 70\n    пропущено нуль (Вінницька міська рада)"
+        in draw_tree(explain_value(house.warehouse, VINNYTSIA, "TER.001", "2023"))
+    )
+    assert store_corrections(house.warehouse, None) == StoredCorrections(0, 4)
+    undone = start_build(house.warehouse)
+    assert not undone.is_full
+    assert set(house.query("select municipality_code, time_period from ops.changed_key where reason = 'decisions'")) == {
+        (VINNYTSIA, "2023"), (LUTSK, "2023"),
+    }  # fmt: skip
 
 
 def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: House) -> None:

@@ -65,6 +65,17 @@ class OpenDatum:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """What staff put in place of what the return says."""
+
+    action: str
+    reported_value: float | None
+    reported_status: str
+    reason: str
+    provider: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A rule and how it stands: ``failed``, ``failed_before`` (a closed finding) or ``no_finding``."""
 
@@ -119,6 +130,7 @@ class Certificate:
     formula_with_figures: str | None
     inputs: "tuple[Certificate, ...]"
     source: Source | None
+    correction: Correction | None
     open_data: tuple[OpenDatum, ...]
     """The rows behind ``register_value``, as they stand now."""
     verdicts: tuple[Verdict, ...]
@@ -167,6 +179,14 @@ from raw.cell_source
 where submission_id = %(submission)s and indicator_code = %(code)s and sex = %(sex)s
 order by is_blank, sheet, cell
 limit 1
+"""
+
+_CORRECTION: LiteralString = """
+select action, reported_value, reported_status, reason, provider
+from published.fct_correction
+where
+    municipality_code = %(body)s and indicator_code = %(code)s and time_period = %(period)s and sex = %(sex)s and is_applied
+    and release_from <= %(at)s and (release_to is null or release_to > %(at)s)
 """
 
 _ARRIVALS: LiteralString = """
@@ -390,6 +410,8 @@ def _explain(
         source = _source(cursor, submission) if shown and shown["submission_id"] else None
         verdicts = cursor.execute(_VERDICTS, submission).fetchall() if source else []
         is_known = shown is not None and shown["register_value"] is not None
+        is_corrected = shown is not None and shown["obs_source"] == "corrected"
+        correction = cursor.execute(_CORRECTION, asked).fetchone() if is_corrected else None
         open_data = cursor.execute(_OPEN_DATA, asked).fetchall() if is_known else []
         explanations = cursor.execute(_EXPLANATIONS, asked).fetchall()
     formula = names.get("formula") if shown and shown["is_derived"] and depth < _DEEPEST else None
@@ -415,6 +437,7 @@ def _explain(
         formula_with_figures=figures,
         inputs=tuple(inputs),
         source=source,
+        correction=Correction(**correction) if correction else None,
         open_data=tuple(OpenDatum(**row) for row in open_data),
         verdicts=tuple(Verdict(**row) for row in verdicts),
         explanations=tuple(Explained(**row) for row in explanations),

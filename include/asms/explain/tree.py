@@ -20,6 +20,10 @@ def _lines(c: Certificate) -> Iterator[str]:
         yield f"  формула / formula: {c.formula}"
         yield f"  з числами / with figures: {c.formula_with_figures}"
     yield from _source_lines(c)
+    if c.correction:
+        told = spell_value(c.correction.reported_value, c.correction.reported_status)
+        yield f"  виправлено / corrected: {c.correction.action}, у звіті / reported: {told}"
+        yield f"    {c.correction.reason} ({c.correction.provider})"
     yield from _open_data_lines(c)
     for verdict in c.verdicts:
         yield f"  {_OUTCOMES[verdict.outcome]} {verdict.rule_id} ({verdict.severity}) {verdict.title_uk}"

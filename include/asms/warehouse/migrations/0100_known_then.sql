@@ -82,7 +82,9 @@ begin
 
         select
             mart.*,
-            coalesce(since.known_to, delivery.received_at) as known_from
+            coalesce(since.known_to, delivery.received_at) as known_from,
+            correction.reported_value,
+            correction.reported_status
         from published.fct_indicator_value as mart
         inner join ops.load on mart.load_id = load.load_id
         inner join raw.delivery on load.delivery_id = delivery.delivery_id
@@ -93,6 +95,16 @@ begin
                 and mart.indicator_code = since.indicator_code
                 and mart.time_period = since.time_period
                 and mart.sex = since.sex
+        left join published.fct_correction as correction
+            on
+                mart.obs_source = 'corrected'
+                and mart.municipality_code = correction.municipality_code
+                and mart.collection_code = correction.collection_code
+                and mart.indicator_code = correction.indicator_code
+                and mart.time_period = correction.time_period
+                and mart.sex = correction.sex
+                and correction.release_from <= present
+                and (correction.release_to is null or correction.release_to > present)
         where
             mart.release_from <= present
             and (mart.release_to is null or mart.release_to > present)
@@ -109,9 +121,9 @@ begin
     union all
     select
         in_force.municipality_code, in_force.indicator_code, in_force.collection_code, in_force.time_period, in_force.sex,
-        -- a register's figure is nobody's report
-        case when in_force.obs_source != 'register' then in_force.obs_value end,
-        case when in_force.obs_source = 'register' then 'M_NR' else in_force.obs_status end,
+        -- a register's figure is nobody's report, and a correction is not what was reported
+        case in_force.obs_source when 'register' then null when 'corrected' then in_force.reported_value else in_force.obs_value end,
+        case in_force.obs_source when 'register' then 'M_NR' when 'corrected' then in_force.reported_status else in_force.obs_status end,
         in_force.unit_measure, in_force.submission_id, in_force.known_from
     from in_force
     where in_force.known_from <= moment

@@ -46,7 +46,8 @@ findings as (
 
 ),
 
--- what staff say in place of the return, while it says what they expect; a rule that rejects the return's value says nothing of it
+-- what staff say in place of the return, while it says what they expect; a rule that rejects the return's value says nothing
+-- of theirs
 corrections as (
 
     select *

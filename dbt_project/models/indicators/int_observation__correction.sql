@@ -13,9 +13,11 @@ judged as (
         answers.obs_value as reported_value,
         coalesce(answers.obs_status, 'M_NR') as reported_status,
         -- what the return says confidentially is nobody's to correct; asms.quality.corrections opens findings by the same words
-        returns.municipality_code is not null
-        and answers.obs_value is not distinct from corrections.expected_value
-        and answers.obs_status is distinct from 'C' as is_applied
+        case
+            when returns.municipality_code is null or answers.obs_status = 'C' then false
+            when corrections.expected_value is null then answers.obs_value is null
+            else coalesce(answers.obs_value = corrections.expected_value, false)
+        end as is_applied
     from corrections
     left join {{ ref('stg_submissions__return') }} as returns
         on

@@ -1,5 +1,5 @@
--- Where each cell of each return stands, for those who tell where a figure comes from (asms explain, marts.explain_value, which the
--- publisher makes when the marts are there). Not for BI: restricted cells are among them.
+-- Where each cell of each return stands, for those who tell where a figure comes from: asms explain and marts.explain_value (which
+-- the publisher makes when the marts are there). Not for BI: restricted cells are among them.
 
 create index on raw.submission_delivery (submission_id);
 
@@ -30,7 +30,7 @@ inner join raw.submission_cell as cell on submission.submission_id = cell.submis
 
 grant select on raw.cell_source to asms_gate, asms_marts_owner;
 
--- Which inputs each formula reads, in the periods from period_from up to, not including, period_to: a formula changes with its card.
+-- Which inputs each formula reads, in the periods from period_from up to, not including, period_to.
 create table catalogue.formula_term (
     indicator_code text not null references catalogue.indicator,
     sex text not null check (sex in ('T', 'F', 'M')),

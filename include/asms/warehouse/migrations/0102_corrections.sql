@@ -1,4 +1,4 @@
--- Corrections by staff: what the file of corrections (ASMS_CORRECTIONS) says, line by line. A line that goes stays here, no longer
+-- Corrections by staff: what the file of corrections (ASMS_CORRECTIONS) says, line by line. A line that goes stays here, no more
 -- active. decision_no is new whenever a line comes or goes, as in quality.waiver: the next build redoes its body and year.
 
 create table quality.correction (

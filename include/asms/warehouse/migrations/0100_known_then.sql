@@ -122,8 +122,16 @@ begin
     select
         in_force.municipality_code, in_force.indicator_code, in_force.collection_code, in_force.time_period, in_force.sex,
         -- a register's figure is nobody's report, and a correction is not what was reported
-        case in_force.obs_source when 'register' then null when 'corrected' then in_force.reported_value else in_force.obs_value end,
-        case in_force.obs_source when 'register' then 'M_NR' when 'corrected' then in_force.reported_status else in_force.obs_status end,
+        case in_force.obs_source
+            when 'register' then null
+            when 'corrected' then in_force.reported_value
+            else in_force.obs_value
+        end,
+        case in_force.obs_source
+            when 'register' then 'M_NR'
+            when 'corrected' then in_force.reported_status
+            else in_force.obs_status
+        end,
         in_force.unit_measure, in_force.submission_id, in_force.known_from
     from in_force
     where in_force.known_from <= moment

@@ -1,5 +1,5 @@
--- Where each cell of each return stands, for those who tell where a figure comes from: asms explain and marts.explain_value, made by
--- the publisher when the marts are there. Not for BI: restricted cells are among them.
+-- Where each cell of each return stands, for those who tell where a figure comes from: asms explain, and marts.explain_value
+-- (the publisher makes it). Not for BI: restricted cells are among them.
 
 create index on raw.submission_delivery (submission_id);
 

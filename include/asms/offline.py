@@ -107,7 +107,14 @@ inner join quality.rule as rule on found_now.rule_id = rule.rule_id
 """
 """The findings that are open: of a file alone, all that were made."""
 
-_MACROS = ("typing.sql", "typed_cells.sql", "cell_key.sql", "answers_in_batches.sql", "input_arrays.sql", "allowed_difference.sql")
+_MACROS = (
+    "typing.sql",
+    "typed_cells.sql",
+    "cell_key.sql",
+    "answers_in_batches.sql",
+    "input_arrays.sql",
+    "allowed_difference.sql",
+)
 _MODELS = ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input")
 _ONLY = "offline"
 _WIDE = 100_000  # characters of a statement that holds hundreds of expressions

@@ -103,9 +103,13 @@ FINDINGS = """
 create table staging.stg_quality__finding as
 select rule.severity, found_now.submission_id, found_now.indicator_code, found_now.sex
 from found_now
-inner join quality.rule as rule on found_now.rule_id = rule.rule_id
+inner join quality.rule as rule on found_now.rule_id = rule.rule_id;
+create table indicators.int_observation__correction (
+    correction_id text, collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
+    action text, is_applied boolean, corrected_value float8, corrected_status text
+)
 """
-"""The findings that are open: of a file alone, all that were made."""
+"""The findings that are open and the corrections of staff: of a file alone, all that were made, and none."""
 
 _MACROS = (
     "typing.sql",

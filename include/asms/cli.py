@@ -18,6 +18,7 @@ import yaml
 from asms import cli_backup
 from asms.cli_explain import explain
 from asms.cli_release import release
+from asms.quality.corrections import CorrectionsError
 from asms.settings import SettingsError, load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import LockedError, load_lock, open_last_warehouse
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from asms.offline import Checked
 
 _SEVERITY_UK = {"fatal": "ФАТАЛЬНА", "error": "ПОМИЛКА", "warning": "ПОПЕРЕДЖЕННЯ", "info": "ДО ВІДОМА"}
+
+_TOLD = (SettingsError, LockedError, MigrationError, DbtError, CorrectionsError, embedded.EmbeddedServerError)
+"""Errors whose message says it all."""
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -485,7 +489,7 @@ def main() -> None:
     """Entry point: errors that people can act on are printed in one line, others keep their traceback."""
     try:
         cli()
-    except (SettingsError, LockedError, MigrationError, DbtError, embedded.EmbeddedServerError) as error:
+    except _TOLD as error:
         click.echo(f"asms: {error}", err=True)
         sys.exit(1)
 

@@ -103,11 +103,22 @@ FINDINGS = """
 create table staging.stg_quality__finding as
 select rule.severity, found_now.submission_id, found_now.indicator_code, found_now.sex
 from found_now
-inner join quality.rule as rule on found_now.rule_id = rule.rule_id
+inner join quality.rule as rule on found_now.rule_id = rule.rule_id;
+create table indicators.int_observation__correction (
+    correction_id text, collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
+    action text, is_applied boolean, corrected_value float8, corrected_status text
+)
 """
-"""The findings that are open: of a file alone, all that were made."""
+"""The findings that are open and the corrections of staff: of a file alone, all that were made, and none."""
 
-_MACROS = ("typing.sql", "typed_cells.sql", "cell_key.sql", "input_arrays.sql", "allowed_difference.sql")
+_MACROS = (
+    "typing.sql",
+    "typed_cells.sql",
+    "cell_key.sql",
+    "answers_in_batches.sql",
+    "input_arrays.sql",
+    "allowed_difference.sql",
+)
 _MODELS = ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input")
 _ONLY = "offline"
 _WIDE = 100_000  # characters of a statement that holds hundreds of expressions
@@ -358,7 +369,7 @@ def _fill(
     connection: "DuckDBPyConnection", catalogue: Catalogue, compiled: Compiled, sent: Sequence[SentReturn]
 ) -> None:
     for table, (_, rows) in catalogue_rows(catalogue, compiled).items():
-        if table not in ("compiled_formula", "indicator_version", "peer_limit"):
+        if table not in ("compiled_formula", "formula_term", "indicator_version", "peer_limit"):
             _insert(connection, f"catalogue.{table}", rows)
     _insert(connection, "quality.rule", [(r.rule_id, r.severity, r.valid_from, r.valid_to) for r in catalogue.rules])
     with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as file:

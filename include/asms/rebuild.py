@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asms.catalogue import store_catalogue
+from asms.quality.corrections import store_corrections
 from asms.quality.gates import run_gate
 from asms.quality.peers import apply_peer_rules
 from asms.quality.rules import apply_rules
@@ -45,6 +46,8 @@ def rebuild(
     done = after_step or (lambda _step: None)
     store_catalogue(warehouse)
     done("store_catalogue")
+    store_corrections(warehouse, settings.corrections)
+    done("store_corrections")
     build = start_build(warehouse, "rebuild", force=force)
     done("start_build")
     if not build.is_needed:

@@ -74,6 +74,8 @@ class Settings(BaseModel):
     """YAML file that says who gets which mail; None means the example list of the package."""
     coordinators: Path | None = None
     """CSV file with the coordinators' addresses by municipality; None means nobody is known (or the sample's own)."""
+    corrections: Path | None = None
+    """CSV file of staff's corrections of single values; None means there are none."""
     lock_timeout_seconds: int = 60
     approval: Literal["none", "hold", "required"] = "none"
     """What stands before publishing: nothing; a candidate that waits for ``asms release publish``; a person asked in Airflow."""
@@ -171,6 +173,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         members=given.get("ASMS_MEMBERS"),
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
         coordinators=Path(given["ASMS_COORDINATORS"]) if "ASMS_COORDINATORS" in given else None,
+        corrections=Path(given["ASMS_CORRECTIONS"]) if "ASMS_CORRECTIONS" in given else None,
         lock_timeout_seconds=int(given.get("ASMS_LOCK_TIMEOUT_SECONDS", "60")),
         approval=_parse_approval(given.get("ASMS_APPROVAL", "none")),
     )

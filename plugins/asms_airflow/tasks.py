@@ -48,6 +48,18 @@ def store_catalogue() -> dict[str, Any]:
 
 
 @task
+def store_corrections() -> dict[str, int]:
+    """Store staff's corrections; a no-op when the file says what it said. Fails, and no build starts, when it cannot be used."""
+    from asms.quality.corrections import store_corrections as store
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        stored = store(warehouse, settings.corrections)
+    _LOG.info("%d corrections stand, %d changed", stored.active_count, stored.changed_count)
+    return {"active_count": stored.active_count, "changed_count": stored.changed_count}
+
+
+@task
 def land_drop() -> dict[str, int]:
     """Land what lies in the drop and is new there."""
     from asms.intake import land_drop as land
@@ -236,24 +248,33 @@ def publish(build: Build) -> dict[str, Any]:
 
 @task
 def hold(build: Build) -> dict[str, Any]:
-    """Let the candidate wait for a person and say how much it changes; the values are in the log."""
+    """Let the candidate wait for a person, say how much it changes and tell staff by mail; the values are in the log."""
+    from asms.notify import NotifyError, queue_candidate, send_waiting
     from asms.warehouse.build import hold_build
     from asms.warehouse.difference import compare_candidate
     from asms.warehouse.release import NoReleaseError
     from asms_airflow.load import open_for_load
+    from asms_airflow.mail import smtp_sender
 
+    build_id = build["build_id"]
     with open_for_load() as (warehouse, settings):
-        hold_build(warehouse, build["build_id"])
+        hold_build(warehouse, build_id)
         try:
             found = compare_candidate(warehouse, settings.home / "dbt" / "manifest.json")
         except NoReleaseError:  # the first release has nothing to be compared with
-            return {"build_id": build["build_id"], "value_count": None}
-    for value in found.values:
+            found = None
+        queue_candidate(
+            warehouse, build_id, found, in_airflow=settings.approval == "required", recipients=settings.recipients
+        )
+        try:
+            send_waiting(warehouse, settings, smtp_sender())
+        except NotifyError as error:  # it waits in the outbox, and so does the candidate
+            _LOG.warning("%s", error)
+    for value in found.values if found else ():
         _LOG.info("%s", value)
-    _LOG.info(
-        "build %d is held: %d figures differ from release %d", build["build_id"], found.value_count, found.from_release
-    )
-    return {"build_id": build["build_id"], "value_count": found.value_count}
+    count = found.value_count if found else None
+    _LOG.info("build %d is held: %s figures differ", build_id, count)
+    return {"build_id": build_id, "value_count": count}
 
 
 def publish_as_settled(build: Build) -> Any:

@@ -15,13 +15,14 @@ from asms.settings import load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import Warehouse, open_warehouse
 
+# explain_value is no mart: it tells where the rows of marts come from.
 # What differs between two runs that say the same: which load and which release brought a row, and when it came.
 _NOT_BUSINESS = ("load_id", "release_id", "release_from", "known_from", "known_to", "full_since", "published_at")
 
 _COLUMNS = """
 select table_name, string_agg(format('%%I', column_name), ', ' order by ordinal_position)
 from information_schema.columns
-where table_schema = 'marts' and table_name != 'dim_release' and column_name != all(%s)
+where table_schema = 'marts' and table_name not in ('dim_release', 'explain_value') and column_name != all(%s)
 group by table_name
 order by table_name
 """

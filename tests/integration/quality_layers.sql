@@ -26,6 +26,10 @@ create table indicators.int_observation__accepted (
     obs_value double precision, obs_status text, submission_id text, sheet text, cell text, load_id text, obs_source text,
     register_value double precision
 );
+create table indicators.int_observation__correction (
+    collection_code text, municipality_code text, time_period text, indicator_code text, sex text, is_applied boolean,
+    corrected_value double precision, corrected_status text
+);
 create table indicators.int_register__value (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text, register_value double precision,
     allowed_difference double precision, is_compared boolean

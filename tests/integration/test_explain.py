@@ -27,9 +27,15 @@ create table published.dim_indicator (
 insert into published.dim_indicator values
 ('A.1', 'Діти', null, true, 1, null), ('A.2', 'Групи', null, false, 1, null),
 ('A.D1', 'Наповнюваність', 'A.1 / A.2 × 100', true, 1, null);
+create table published.dim_indicator_history (
+    indicator_code text, formula text, valid_from integer, valid_to integer, release_from bigint, release_to bigint
+);
+insert into published.dim_indicator_history values
+('A.D1', 'A.2 + A.1', 2011, 2023, 1, null), ('A.D1', 'A.1 / A.2 × 100', 2024, null, 1, null);
 create table published.fct_indicator_value (
     municipality_code text, collection_code text, indicator_code text, time_period text, sex text, obs_value double precision,
-    obs_status text, unit_measure text, is_derived boolean, submission_id text, release_from bigint, release_to bigint
+    obs_status text, unit_measure text, is_derived boolean, submission_id text, release_from bigint, release_to bigint,
+    obs_source text, register_value double precision
 );
 insert into published.fct_indicator_value values
 ('UA1', 'ASMS', 'A.1', '2024', 'T', 10, 'A', 'осіб', false, 's1', 1, 2),

@@ -216,6 +216,25 @@ def test_a_rejected_value_among_the_accepted_closes_the_gate(layers: Warehouse) 
         assert failed(layers, "indicators")[0].passed, harmless
 
 
+def test_only_what_staff_corrected_may_differ_from_the_return_and_only_so(layers: Warehouse) -> None:
+    key = "'ASMS', 'H1', '2024', 'POP.001', 'T'"
+    columns = "(collection_code, municipality_code, time_period, indicator_code, sex"
+    run(
+        layers,
+        "transformer",
+        f"""
+        insert into staging.stg_submissions__latest_cell {columns}, obs_value) values ({key}, 5);
+        insert into indicators.int_observation__accepted {columns}, obs_value, obs_status, obs_source)
+        values ({key}, 50, 'R', 'corrected')
+        """,
+    )
+    assert failed(layers, "indicators")[1] == {"GX_INT_ACCEPTED_RECONCILED"}
+    run(layers, "transformer", f"insert into indicators.int_observation__correction values ({key}, true, 50, 'R')")
+    assert failed(layers, "indicators")[0].passed
+    run(layers, "transformer", "update indicators.int_observation__correction set corrected_value = 51")
+    assert failed(layers, "indicators")[1] == {"GX_INT_ACCEPTED_RECONCILED"}
+
+
 def test_fact_lost_on_the_way_to_the_mart_closes_the_gate(layers: Warehouse) -> None:
     test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_value(layers)
     run(layers, "loader", "update catalogue.indicator set conf_status = 'free'")

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from asms.notify import queue_candidate
 from asms.warehouse.build import SupersededError, check_build, held_build, hold_build, start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.difference import compare_candidate, compare_releases
@@ -18,7 +19,7 @@ from tests.conftest import copied
 
 _FACT = {
     "municipality_code": "text", "indicator_code": "text", "collection_code": "text", "time_period": "text", "sex": "text",
-    "period_start": "date", "obs_value": "double precision", "obs_status": "text", "status_reason": "text",
+    "period_start": "date", "obs_value": "double precision", "obs_status": "text", "status_reason": "text", "obs_source": "text",
     "unit_measure": "text", "unit_mult": "integer", "is_derived": "boolean", "conf_status": "text", "is_sample": "boolean",
     "submission_id": "text", "load_id": "text",
 }  # fmt: skip
@@ -58,7 +59,7 @@ def fill_build(warehouse: Warehouse, rows: list[Row], cards: dict[str, str] | No
         cursor = connection.cursor()
         cursor.executemany(
             "insert into build.fct_indicator_value values "
-            "(%s, %s, 'ASMS', '2024', 'T', '2024-01-01', %s, %s, null, 'осіб', 0, %s, 'free', true, %s, %s)",
+            "(%s, %s, 'ASMS', '2024', 'T', '2024-01-01', %s, %s, null, null, 'осіб', 0, %s, 'free', true, %s, %s)",
             [(body, code, value, status, ".D" in code, sent, load_id) for body, code, value, status, sent in rows],
         )
         cursor.executemany(
@@ -159,6 +160,7 @@ def test_a_held_candidate_is_compared_published_or_superseded(warehouse: Warehou
     hold_build(warehouse, candidate)
     found = compare_candidate(warehouse, tmp_path / "manifest.json", limit=1)
     assert (found.from_release, found.to_release, found.value_count, len(found.values)) == (1, None, 6, 1)
+    assert [queue_candidate(warehouse, candidate, found, in_airflow=False) for _ in "12"] == [1, 0], "told once"
     assert [row.release_id for row in list_releases(warehouse)] == [1]
     later = start_build(warehouse, force=True).build_id
     with pytest.raises(SupersededError):

@@ -46,6 +46,16 @@ findings as (
 
 ),
 
+-- what staff say in place of the return, while it says what they expect; a rule that rejects the return's value says nothing
+-- of theirs
+corrections as (
+
+    select *
+    from {{ ref('int_observation__correction') }}
+    where is_applied
+
+),
+
 registers as (
 
     select register.*
@@ -85,13 +95,19 @@ joined as (
         returns.time_period,
         asked_cells.indicator_code,
         asked_cells.sex,
-        case when rejected.submission_id is null then answers.obs_value end as obs_value,
         case
+            when corrections.correction_id is not null then corrections.corrected_value
+            when rejected.submission_id is null then answers.obs_value
+        end as obs_value,
+        case
+            when corrections.correction_id is not null then corrections.corrected_status
             when answers.obs_status is null then 'M_NR'
             when rejected.submission_id is not null then 'M_Q'
             else answers.obs_status
         end as obs_status,
+        corrections.correction_id is not null as is_corrected,
         case
+            when corrections.correction_id is not null then case when corrections.action = 'drop' then 'dropped' end
             when answers.obs_status is null then 'not_in_return'
             when rejected.submission_id is not null then 'rejected'
             else answers.status_reason
@@ -121,6 +137,13 @@ joined as (
             answers.submission_id = rejected.submission_id
             and answers.indicator_code = rejected.indicator_code
             and answers.sex = rejected.sex
+    left join corrections
+        on
+            returns.collection_code = corrections.collection_code
+            and returns.municipality_code = corrections.municipality_code
+            and returns.time_period = corrections.time_period
+            and asked_cells.indicator_code = corrections.indicator_code
+            and asked_cells.sex = corrections.sex
     left join registers
         on
             returns.collection_code = registers.collection_code
@@ -145,6 +168,7 @@ final as (
         case when obs_status = 'M_NR' and register_value is not null then 'A' else obs_status end as obs_status,
         case when obs_status != 'M_NR' or register_value is null then status_reason end as status_reason,
         case
+            when is_corrected then 'corrected'
             when obs_status = 'M_NR' then case when register_value is not null then 'register' end
             when obs_value is null or register_value is null then 'submitted'
             when abs(obs_value - register_value) <= allowed_difference then 'confirmed'

@@ -29,6 +29,17 @@ class CompiledFormula:
 
 
 @dataclass(frozen=True)
+class FormulaTerm:
+    """An input that a formula reads in the periods from ``period_from`` up to, not including, ``period_to``."""
+
+    indicator_code: str
+    sex: Sex
+    period_from: str
+    period_to: str
+    slot: int
+
+
+@dataclass(frozen=True)
 class CompiledRule:
     rule_id: str
     sex: Sex
@@ -47,6 +58,7 @@ class Compiled:
     inputs: tuple[Input, ...]
     formulas: tuple[CompiledFormula, ...]
     rules: tuple[CompiledRule, ...]
+    terms: tuple[FormulaTerm, ...]
 
 
 @lru_cache(maxsize=2)
@@ -59,17 +71,22 @@ def compile_catalogue(catalogue: Catalogue) -> Compiled:
     eras = split_eras(catalogue)
     sql = ExpressionSql(slots)
     compiled_formulas = []
+    terms: list[FormulaTerm] = []
     for order, code in enumerate(eras[-1].formulas, 1):
         for sex in catalogue.by_code[code].sexes:
             resolved = [resolve_formula(era.catalogue, era.formulas, code, sex) for era in eras]
             value = _by_era(eras, [value_sql(sql, expression) for expression in resolved])
             status = _by_era(eras, [status_sql(sql, expression) for expression in resolved])
             compiled_formulas.append(CompiledFormula(code, sex, value, status, order))
+            begins = ["", *(str(era.end) for era in eras[:-1])]
+            for era, begin, expression in zip(eras, begins, resolved, strict=True):
+                end = str(era.end or 9999)
+                terms += [FormulaTerm(code, sex, begin, end, slot) for slot in sql.slots_of(expression)]
     compiled_rules: list[CompiledRule] = []
     for rule in catalogue.rules:
         if rule.engine == "sql" and rule.expression is not None:
             compiled_rules += _compile_rule(catalogue, eras, rule, sql, len(compiled_rules) + 1)
-    return Compiled(tuple(slots), tuple(compiled_formulas), tuple(compiled_rules))
+    return Compiled(tuple(slots), tuple(compiled_formulas), tuple(compiled_rules), tuple(terms))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import psycopg
 
 from asms.catalogue.cards import Catalogue, CatalogueError, Deadline, Rule, content_hash
 from asms.catalogue.check import check_catalogue
-from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, compile_catalogue
+from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, FormulaTerm, compile_catalogue
 from asms.catalogue.expression_sql import Input
 from asms.catalogue.limits import CellLimit, cell_limits
 from asms.catalogue.load import load_catalogue, source_version
@@ -110,7 +110,7 @@ def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, com
     connection.execute(
         "delete from catalogue.register_source;"
         "delete from catalogue.peer_limit; delete from catalogue.cell_limit; delete from catalogue.compiled_rule;"
-        "delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
+        "delete from catalogue.formula_term; delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
         "delete from catalogue.indicator_version; delete from catalogue.indicator; delete from catalogue.domain;"
         "delete from catalogue.deadline;"
         "delete from catalogue.collection; delete from catalogue.version"
@@ -143,6 +143,7 @@ def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[
     inputs = [(slot, *vars(place).values()) for slot, place in enumerate(compiled.inputs, 1)]
     tables["formula_input"] = (["slot", *_names(Input)], [*inputs])
     tables["compiled_formula"] = (_names(CompiledFormula), _lines(compiled.formulas))
+    tables["formula_term"] = (_names(FormulaTerm), _lines(compiled.terms))
     tables["compiled_rule"] = (_names(CompiledRule), _lines(compiled.rules))
     tables["cell_limit"] = (_names(CellLimit), _lines(cell_limits(catalogue.versions)))
     tables["peer_limit"] = (_names(PeerLimit), _lines(peer_limits(catalogue)))
@@ -164,10 +165,12 @@ def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], com
 
 
 def _lines(
-    entries: Iterable[CompiledFormula | CompiledRule | CellLimit | PeerLimit | RegisterSource],
+    entries: Iterable[CompiledFormula | FormulaTerm | CompiledRule | CellLimit | PeerLimit | RegisterSource],
 ) -> list[Sequence[object]]:
     return [tuple(vars(entry).values()) for entry in entries]
 
 
-def _names(kind: type[Input | CompiledFormula | CompiledRule | CellLimit | PeerLimit | RegisterSource]) -> list[str]:
+def _names(
+    kind: type[Input | CompiledFormula | FormulaTerm | CompiledRule | CellLimit | PeerLimit | RegisterSource],
+) -> list[str]:
     return [field.name for field in fields(kind)]

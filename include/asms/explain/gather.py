@@ -47,6 +47,35 @@ class Source:
 
 
 @dataclass(frozen=True)
+class OpenDatum:
+    """A row of open data that a register's figure is, or is added up from."""
+
+    register: str
+    channel: str
+    request: str
+    """What was asked of the service: the query, or the file that was fetched."""
+    sha256: str
+    """Hash of the response, its name in the landing store."""
+    received_at: datetime
+    load_id: str
+    sheet: str | None
+    row: int | None
+    item: str
+    value_text: str | None
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What staff put in place of what the return says."""
+
+    action: str
+    reported_value: float | None
+    reported_status: str
+    reason: str
+    provider: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A rule and how it stands: ``failed``, ``failed_before`` (a closed finding) or ``no_finding``."""
 
@@ -93,10 +122,17 @@ class Certificate:
     obs_value: float | None
     obs_status: str
     """As in docs/naming.md; ``not_published`` for an input that the release does not show."""
+    obs_source: str | None
+    """As in the marts: submitted, confirmed, disputed, register, derived."""
+    register_value: float | None
+    """What a register says of it, where one does."""
     formula: str | None
     formula_with_figures: str | None
     inputs: "tuple[Certificate, ...]"
     source: Source | None
+    correction: Correction | None
+    open_data: tuple[OpenDatum, ...]
+    """The rows behind ``register_value``, as they stand now."""
     verdicts: tuple[Verdict, ...]
     explanations: tuple[Explained, ...]
     vintages: tuple[Vintage, ...]
@@ -105,7 +141,7 @@ class Certificate:
 _FACTS: LiteralString = """
 select
     fact.obs_value, fact.obs_status, fact.unit_measure, fact.is_derived, fact.submission_id, fact.collection_code,
-    fact.release_from, fact.release_to, release.published_at
+    fact.obs_source, fact.register_value, fact.release_from, fact.release_to, release.published_at
 from published.fct_indicator_value as fact
 inner join ops.release on fact.release_from = release.release_id
 where
@@ -120,8 +156,10 @@ select
         where card.indicator_code = %(code)s and card.release_from <= %(at)s and (card.release_to is null or card.release_to > %(at)s)
     ) as indicator_name,
     (
-        select card.formula from published.dim_indicator as card
-        where card.indicator_code = %(code)s and card.release_from <= %(at)s and (card.release_to is null or card.release_to > %(at)s)
+        select card.formula from published.dim_indicator_history as card
+        where
+            card.indicator_code = %(code)s and left(%(period)s, 4)::integer between card.valid_from and coalesce(card.valid_to, 9999)
+            and card.release_from <= %(at)s and (card.release_to is null or card.release_to > %(at)s)
     ) as formula,
     (
         select card.is_sex_split from published.dim_indicator as card
@@ -136,16 +174,19 @@ select
 """
 
 _SOURCE: LiteralString = """
-select
-    submission.file_name, submission.sha256, submission.municipality_text as sender,
-    concat(submission.form_code, ' ', submission.form_version) as form,
-    cell.sheet, cell.cell, cell.value_text, cell.reason_text, cell.remark_text
-from raw.submission
-left join raw.submission_cell as cell
-    on submission.submission_id = cell.submission_id and cell.indicator_code = %(code)s and cell.sex = %(sex)s
-where submission.submission_id = %(submission)s
-order by cell.value_type = 'empty', cell.sheet, cell.cell
+select file_name, sha256, sender, form, sheet, cell, value_text, reason_text, remark_text
+from raw.cell_source
+where submission_id = %(submission)s and indicator_code = %(code)s and sex = %(sex)s
+order by is_blank, sheet, cell
 limit 1
+"""
+
+_CORRECTION: LiteralString = """
+select action, reported_value, reported_status, reason, provider
+from published.fct_correction
+where
+    municipality_code = %(body)s and indicator_code = %(code)s and time_period = %(period)s and sex = %(sex)s and is_applied
+    and release_from <= %(at)s and (release_to is null or release_to > %(at)s)
 """
 
 _ARRIVALS: LiteralString = """
@@ -204,6 +245,125 @@ order by time_period desc
 limit 1
 """
 
+# The rows that int_register__value takes or adds up, found again by what staging says of their loads.
+_OPEN_DATA: LiteralString = """
+with
+
+asked as (
+
+    select * from catalogue.register_source where indicator_code = %(code)s and sex = %(sex)s
+
+),
+
+population as (
+
+    select load_id
+    from staging.stg_ops__load
+    where source = 'population' and status = 'loaded' and exists (select 1 from asked where register = 'population')
+    order by received_no desc, loaded_at desc, load_id
+    limit 1
+
+),
+
+budget as (
+
+    select distinct
+        line.load_id, line.budget_item, line.classification_type, line.classification_code, line.fund_type, asked.measure
+    from asked
+    inner join indicators.int_budget__monthly as line
+        on
+            asked.budget_item = line.budget_item
+            and asked.classification_type = line.classification_type
+            and asked.fund_type = line.fund_type
+            and starts_with(line.classification_code, asked.code_prefix)
+    where
+        asked.register = 'open_budget' and line.municipality_code = %(body)s and line.time_period = %(period)s || '-12'
+
+),
+
+-- of a programme that is broken down by economy the row without a code is the whole; where there is none, the codes with none below
+december as (
+
+    select
+        line.*,
+        coalesce(line.economic_code, '') in ('', '0', '0000')
+        or not bool_or(coalesce(line.economic_code, '') in ('', '0', '0000')) over programme
+        and coalesce(
+            lead(line.economic_code) over (programme order by line.economic_code)
+            not like rtrim(line.economic_code, '0') || '%%',
+            true
+        ) as is_counted
+    from raw.open_budget_row as line
+    where line.load_id in (select budget.load_id from budget) and left(btrim(line.rep_period), 2) = '12'
+    window programme as (
+        partition by line.load_id, line.budget_code, btrim(line.classification_code), btrim(line.functional_code), line.fund_typ
+    )
+
+),
+
+found as (
+
+    select 'population' as register, line.load_id, line.sheet, line.row_no as row, line.name_text as item, line.value_text
+    from population
+    inner join raw.population_unit as line on population.load_id = line.load_id
+    inner join staging.stg_population__line as known on line.sheet = known.sheet and line.row_no = known.row_no
+    where known.municipality_code = %(body)s and known.time_period = %(period)s
+    union all
+    select
+        'open_budget', line.load_id, null, line.row_no,
+        concat_ws(' ', budget.classification_code, nullif(line.economic_code, ''), line.fund_typ, line.classification_name),
+        case when budget.measure = 'plan' then coalesce(line.plans_amt, line.zat_amt) else line.fakt_amt end
+    from budget
+    inner join december as line
+        on
+            budget.load_id = line.load_id
+            and budget.fund_type = btrim(line.fund_typ)
+            and budget.classification_code = case
+                when budget.classification_type = 'PROGRAM' then lpad(btrim(line.classification_code), 4, '0')
+                else btrim(line.classification_code)
+            end
+    where budget.classification_type != 'PROGRAM' or line.is_counted
+    union all
+    select
+        'health_declarations', line.load_id, null, line.row_no, line.hromada_name,
+        case asked.measure
+            when 'declarations_female' then line.female when 'declarations_male' then line.male else line.total
+        end
+    from asked
+    cross join staging.stg_health_declarations__municipality as known
+    inner join raw.health_declarations_row as line on known.load_id = line.load_id
+    where
+        asked.register = 'health_declarations' and known.municipality_code = %(body)s
+        and known.time_period = %(period)s || '-12' and btrim(line.hromada_code) = %(body)s
+    union all
+    select 'transfers', line.load_id, line.sheet, line.row_no, concat(line.measure_code, ' ', line.name_text), line.value_text
+    from asked
+    cross join staging.stg_transfers__budget as budget
+    inner join staging.stg_transfers__value as known
+        on
+            budget.table_code = known.table_code and budget.time_period = known.time_period
+            and budget.budget_code = known.budget_code
+    inner join raw.transfers_value as line
+        on
+            known.load_id = line.load_id and known.measure_code = line.measure_code
+            and left(lpad(line.budget_code_text, 10, '0'), 10) = known.budget_code
+    where
+        asked.register = 'transfers' and budget.area_code = %(body)s and known.table_code = 'education_subvention'
+        and known.time_period = (left(%(period)s, 4)::integer + 1)::text and known.measure_code in (
+            'PUPILS_1_4', 'PUPILS_5_9', 'PUPILS_10_12', 'SPECIAL_PUPILS_1_4', 'SPECIAL_PUPILS_5_9', 'SPECIAL_PUPILS_10_12'
+        )
+
+)
+
+select
+    found.register, delivery.channel, delivery.path as request, delivery.sha256, delivery.received_at, found.load_id, found.sheet,
+    found.row, found.item, found.value_text
+from found
+inner join ops.load on found.load_id = load.load_id
+inner join raw.delivery on load.delivery_id = delivery.delivery_id
+order by found.register, found.load_id, found.sheet, found.row
+"""
+
 
 def explain_value(
     warehouse: Warehouse,
@@ -249,6 +409,10 @@ def _explain(
         submission = {**asked, "submission": shown["submission_id"] if shown else None}
         source = _source(cursor, submission) if shown and shown["submission_id"] else None
         verdicts = cursor.execute(_VERDICTS, submission).fetchall() if source else []
+        is_known = shown is not None and shown["register_value"] is not None
+        is_corrected = shown is not None and shown["obs_source"] == "corrected"
+        correction = cursor.execute(_CORRECTION, asked).fetchone() if is_corrected else None
+        open_data = cursor.execute(_OPEN_DATA, asked).fetchall() if is_known else []
         explanations = cursor.execute(_EXPLANATIONS, asked).fetchall()
     formula = names.get("formula") if shown and shown["is_derived"] and depth < _DEEPEST else None
     inputs: list[Certificate] = []
@@ -267,10 +431,14 @@ def _explain(
         release_id=release_id,
         obs_value=shown["obs_value"] if shown else None,
         obs_status=shown["obs_status"] if shown else "not_published",
+        obs_source=shown["obs_source"] if shown else None,
+        register_value=shown["register_value"] if shown else None,
         formula=formula,
         formula_with_figures=figures,
         inputs=tuple(inputs),
         source=source,
+        correction=Correction(**correction) if correction else None,
+        open_data=tuple(OpenDatum(**row) for row in open_data),
         verdicts=tuple(Verdict(**row) for row in verdicts),
         explanations=tuple(Explained(**row) for row in explanations),
         vintages=tuple(
@@ -306,9 +474,11 @@ def _figure(
     if reference.origin == "register":
         row = connection.execute(_REGISTER, {"body": body, "period": year}).fetchone()
         return f"{row[1]:,} [{reference.indicator_code}, реєстр {row[0]}]" if row else "M_NR"
-    is_split = connection.execute(_NAMES, {"body": body, "code": reference.indicator_code, "at": release_id}).fetchone()
+    is_split = connection.execute(
+        _NAMES, {"body": body, "code": reference.indicator_code, "period": year, "at": release_id}
+    ).fetchone()
     asked = (body, reference.indicator_code, year, reference.sex or (sex if is_split and is_split[2] else "T"))
-    known = next((i for i in inputs if (body, i.indicator_code, i.time_period, i.sex) == asked), None)
+    known = next((i for i in inputs if (body, i.indicator_code, i.time_period, i.sex) == asked and i.vintages), None)
     if known is None:
         known = _explain(connection, asked, release_id, depth + 1)
         inputs.append(known)

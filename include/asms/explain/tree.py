@@ -20,6 +20,11 @@ def _lines(c: Certificate) -> Iterator[str]:
         yield f"  формула / formula: {c.formula}"
         yield f"  з числами / with figures: {c.formula_with_figures}"
     yield from _source_lines(c)
+    if c.correction:
+        told = spell_value(c.correction.reported_value, c.correction.reported_status)
+        yield f"  виправлено / corrected: {c.correction.action}, у звіті / reported: {told}"
+        yield f"    {c.correction.reason} ({c.correction.provider})"
+    yield from _open_data_lines(c)
     for verdict in c.verdicts:
         yield f"  {_OUTCOMES[verdict.outcome]} {verdict.rule_id} ({verdict.severity}) {verdict.title_uk}"
     for explained in c.explanations:
@@ -44,3 +49,12 @@ def _source_lines(c: Certificate) -> Iterator[str]:
     yield f"  надіслав / sender: {c.source.sender}, форма / form {c.source.form}"
     for arrival in c.source.arrivals:
         yield f"  надійшло / received: {arrival.received_at:%Y-%m-%d %H:%M:%S} UTC, {arrival.channel} {arrival.path}"
+
+
+def _open_data_lines(c: Certificate) -> Iterator[str]:
+    if c.register_value is not None:
+        yield f"  реєстр / register: {spell_value(c.register_value, '')} ({c.obs_source})"
+    for datum in c.open_data:
+        where = f"{datum.sheet}, " if datum.sheet else ""
+        yield f"    {datum.channel} {datum.request}, {where}рядок / row {datum.row}: {datum.item} = {datum.value_text}"
+        yield f"    sha256 {datum.sha256}, надійшло / received {datum.received_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -13,6 +13,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from asms.quality.corrections import check_corrections
 from asms.quality.rule_sql import NAMED_RULES, CompiledCheck, finding_statements, redone, run_statements
 from asms.quality.trial_sql import trial_statements
 from asms.warehouse.connection import Warehouse
@@ -195,6 +196,7 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         )
         closed += connection.execute(_CLOSE_READERS).rowcount
         closed += connection.execute(_decided(_SILENCE_READERS, "finding")).rowcount
+        check_corrections(connection, is_sample=warehouse.is_sample)
         counted: dict[str, int] = dict(connection.execute(_COUNT).fetchall())
     logger.info("build %d: %d findings opened or renewed, %d closed", build_id, opened, closed)
     return {severity: counted.get(severity, 0) for severity in SEVERITIES}

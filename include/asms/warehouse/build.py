@@ -40,13 +40,16 @@ where build_load.build_id = %s
 on conflict do nothing
 """
 
-# What staff decided (an explanation accepted, a finding waived) and is in no published release yet: as with loads, an anti-join.
+# What staff decided (an explanation accepted, a finding waived, a correction made or taken back) and is in no published release
+# yet: as with loads, an anti-join.
 _UNPUBLISHED_DECISIONS = """
 select decided.decision_no, decided.municipality_code, left(decided.time_period, 4) as time_period
 from (
     select decision_no, municipality_code, time_period from quality.explanation where decision_no is not null
     union all
     select decision_no, municipality_code, time_period from quality.waiver
+    union all
+    select decision_no, municipality_code, time_period from quality.correction
 ) as decided
 left join ops.release_decision on decided.decision_no = release_decision.decision_no
 where release_decision.decision_no is null

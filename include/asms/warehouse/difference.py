@@ -35,7 +35,7 @@ class ValueChange:
     new_status: str | None
     difference: float | None
     cause: str
-    """catalogue | rule | return | inputs | method"""
+    """correction | catalogue | rule | return | inputs | method"""
     cause_detail: str | None
     """Rule ids, the file of the return, or the field of the card."""
 
@@ -104,6 +104,8 @@ changed as (
         old_obs_value as old_value, old_obs_status as old_status, old_submission_id as old_submission,
         new_obs_value as new_value, new_obs_status as new_status, new_submission_id as new_submission,
         coalesce(new_is_derived, old_is_derived) as is_derived,
+        new_obs_source = 'corrected'
+        or old_obs_source = 'corrected' and old_submission_id is not distinct from new_submission_id as is_corrected,
         case
             when not is_old then 'new'
             when not is_new then 'gone'
@@ -145,6 +147,7 @@ caused as (
     select
         judged.*,
         case
+            when is_corrected then 'correction'
             when is_card_changed then 'catalogue'
             when is_by_rule then 'rule'
             when is_derived then 'inputs'

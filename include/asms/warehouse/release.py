@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import psycopg
@@ -165,6 +166,7 @@ def publish(
         for mart in marts:
             if mart.is_served:
                 _shape_view(connection, mart, stored)
+        shape_explanation(connection)
         changes = _write_marts(connection, marts, new, highest, is_full=_is_full(connection, build_id))
         is_new = any(change.inserted_count or change.ended_count for change in changes)
         release_id = new if is_new else highest
@@ -366,6 +368,22 @@ def _says(connection: psycopg.Connection, name: str, query: sql.Composed) -> boo
     ).fetchone()
     connection.execute("drop view pg_temp.wanted")
     return row is not None and bool(row[0])
+
+
+_EXPLAINED = ("fct_indicator_value", "fct_register_value", "dim_indicator_history")
+
+
+def shape_explanation(connection: psycopg.Connection) -> None:
+    """Make ``marts.explain_value`` when the tables it reads are there and it is not; a migration that drops it renews it."""
+    tables = [f"published.{name}" for name in _EXPLAINED]
+    is_wanted = connection.execute(
+        "select to_regclass('marts.explain_value') is null and bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name",
+        (tables,),
+    ).fetchone()
+    if is_wanted and is_wanted[0]:
+        connection.execute("set local role asms_marts_owner")
+        connection.execute(files("asms.warehouse").joinpath("views/explain_value.sql").read_bytes())
+        connection.execute("reset role")
 
 
 _RELEASE_COLUMNS = (

@@ -233,3 +233,10 @@ def test_standing_warnings_have_one_digest_whatever_the_build_and_urgent_news_on
 )
 def test_when_there_is_anything_to_tell(news: News, is_good: bool) -> None:
     assert news.is_good is is_good
+
+
+def test_every_end_of_a_build_has_words() -> None:
+    ends = ("running", "held", "gate_closed", "published", "unchanged", "failed", "superseded", "not_started")
+    for end in ends:
+        text, page = parts(replace(NEWS, run=replace(RUN, status=end)))
+        assert text and page, end

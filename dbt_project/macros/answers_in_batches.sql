@@ -1,0 +1,113 @@
+{#-
+    What the returns of a body say about each cell, batch by batch: CTEs deliveries, contested, cells, answers, delivered and batches
+    (one row per cell and batch that answers it) of returns that may say two things. `cells` has all cells; those that are `is_plain`
+    are of a body's only return, say one thing, and are in none of the CTEs after it.
+-#}
+{% macro answers_in_batches() %}
+deliveries as (
+
+    -- trials answer nothing
+    select *
+    from {{ ref('stg_submissions__delivery') }}
+    where is_test is not true
+
+),
+
+counted as (
+
+    select
+        submission_id,
+        count(*) over (partition by collection_code, municipality_code, time_period) as delivery_count
+    from deliveries
+
+),
+
+contested as (
+
+    select distinct submission_id
+    from counted
+    where delivery_count > 1
+
+),
+
+-- Nearly every body sends one return with every code once: what it says stands. The rest has to be sorted out.
+cells as not materialized (
+
+    select
+        cell.*,
+        contested.submission_id is null and not cell.is_repeated as is_plain
+    from {{ ref('stg_submissions__cell') }} as cell
+    left join contested on cell.submission_id = contested.submission_id
+    where cell.is_test is not true and {{ only_changed_keys('cell') }}
+
+),
+
+-- a code that stands twice in a return with one answer is one answer; a blank beside a value is none
+answers as (
+
+    select distinct on (submission_id, indicator_code, sex)
+        *,
+        concat_ws(
+            '|', obs_value, obs_status, status_reason, broken_rule_id, case when obs_status = 'M_Q' then value_text end
+        ) as answer,
+        coalesce(status_reason, '') = 'blank' as is_blank
+    from cells
+    where not is_plain
+    order by submission_id, indicator_code, sex, coalesce(status_reason, '') = 'blank', sheet, cell
+
+),
+
+-- Arrivals of one batch have no order among them. A blank contradicts nothing: two departments may each send their own part.
+delivered as (
+
+    select
+        answers.collection_code,
+        answers.municipality_code,
+        answers.time_period,
+        answers.indicator_code,
+        answers.sex,
+        answers.value_text,
+        answers.value_type,
+        answers.obs_value,
+        answers.obs_status,
+        answers.status_reason,
+        answers.broken_rule_id,
+        answers.submission_id,
+        answers.sheet,
+        answers.cell,
+        answers.answer,
+        answers.is_sample,
+        deliveries.load_id,
+        deliveries.batch_no,
+        coalesce(
+            min(answers.answer) filter (where not answers.is_blank) over batch
+            != max(answers.answer) filter (where not answers.is_blank) over batch,
+            false
+        ) as is_contradicted,
+        row_number() over (batch order by answers.is_blank, answers.submission_id, deliveries.load_id) as place
+    from answers
+    inner join deliveries on answers.submission_id = deliveries.submission_id
+    window
+        batch as (
+            partition by
+                answers.collection_code,
+                answers.municipality_code,
+                answers.time_period,
+                answers.indicator_code,
+                answers.sex,
+                deliveries.batch_no
+        )
+
+),
+
+batches as (
+
+    select
+        *,
+        first_value(is_contradicted) over (partition by {{ cell_key() }} order by batch_no desc) as is_conflict,
+        lag(answer) over (partition by {{ cell_key() }}, is_contradicted order by batch_no) as answer_before
+    from delivered
+    where place = 1
+
+),
+{% endmacro %}

@@ -1,0 +1,63 @@
+"""The mail that tells staff that a candidate waits for a person to publish it: how much it changes, and what to do."""
+
+import hashlib
+from pathlib import Path
+
+from asms.notify.compose import Letter, clean, render
+from asms.notify.recipients import load_recipients
+from asms.warehouse.connection import Warehouse
+from asms.warehouse.difference import Difference
+
+_SHOWN = 10
+_INSERT = """
+insert into quality.alert (digest, recipient, build_id, subject, body_text, body_html) values (%s, %s, %s, %s, %s, %s)
+on conflict (digest, recipient) do nothing
+"""
+
+
+def queue_candidate(
+    warehouse: Warehouse,
+    build_id: int,
+    difference: Difference | None,
+    *,
+    in_airflow: bool,
+    recipients: Path | None = None,
+) -> int:
+    """Put a mail to the staff about the held build into the outbox; return how many are new: each candidate is told once.
+
+    ``difference`` None: there is no release to compare it with. ``in_airflow`` tells that a person is asked there.
+
+    Raises:
+        RecipientsError: the list of recipients cannot be used.
+    """
+    letter = compose_candidate(build_id, difference, in_airflow=in_airflow, is_sample=warehouse.is_sample)
+    digest = hashlib.sha256(f"candidate|{build_id}".encode()).hexdigest()
+    with warehouse.connect("gate") as connection:
+        return sum(
+            connection.execute(_INSERT, (digest, address, build_id, letter.subject, letter.text, letter.html)).rowcount
+            for address in load_recipients(recipients).staff
+        )
+
+
+def compose_candidate(build_id: int, difference: Difference | None, *, in_airflow: bool, is_sample: bool) -> Letter:
+    """Compose the mail; the same candidate gives the same letter."""
+    count = f"{difference.value_count}" if difference else "—"
+    subject = clean(
+        f"АСМС: збірка {build_id} чекає на публікацію, змін {count} / build {build_id} waits to be published"
+    )
+    given = {
+        "build_id": build_id,
+        "found": difference,
+        "indicators": difference.indicators[:_SHOWN] if difference else [],
+        "values": difference.values[:_SHOWN] if difference else [],
+        "figure": _figure,
+        "clean": clean,
+        "in_airflow": in_airflow,
+        "is_sample": is_sample,
+        "subject": subject,
+    }
+    return Letter(subject, render("candidate.txt.j2", given), render("candidate.html.j2", given))
+
+
+def _figure(value: float | None, status: str | None) -> str:
+    return f"{value:,.10g}".replace(",", " ") if value is not None else status or "—"

@@ -3,6 +3,10 @@ create table staging.stg_katottg__unit (
     unit_code text, category text, name_uk text, oblast_code text, raion_code text, municipality_code text, parent_code text
 );
 create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);
+create table staging.stg_population__line (
+    sheet text, row_no integer, oblast_text text, name_text text, municipality_code text, time_period text, population bigint
+);
+create table staging.stg_population_sdmx__area (area_code text, time_period text, population bigint, load_id text);
 create table staging.stg_open_budget__row (
     budget_code text, area_code text, area_level text, time_period text, period_start date, budget_item text,
     classification_type text, classification_code text, classification_name text, fund_type text,

@@ -85,7 +85,7 @@ create table build.mart_completeness_by_year (
 create view staging.stg_submissions__return as
 select distinct collection_code, municipality_code, time_period from staging.stg_submissions__latest_cell;
 create table indicators.int_peer_group__membership (
-    municipality_code text, peer_group_kind text, peer_group_code text
+    municipality_code text, peer_group_kind text, peer_group_code text, first_year text default '0000', last_year text default '9999'
 );
 create view indicators.int_peer_group__changed as
 select distinct member.peer_group_code, changed_key.time_period

@@ -62,7 +62,9 @@ def _occupy(house: House, municipality: str) -> None:
             "insert into raw.war_status_value values (%s, %s, %s, '', %s, %s)",
             [
                 (load, row_no, municipality, title, value)
-                for row_no, (title, value) in enumerate((("status_war_sept", "occupied"), ("deoccupation_date", "0")), 1)
+                for row_no, (title, value) in enumerate(
+                    (("status_war_sept", "occupied"), ("deoccupation_date", "0")), 1
+                )
             ],
         )
 

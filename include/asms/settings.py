@@ -16,6 +16,7 @@ from asms.paths import PROJECT_ROOT
 OPEN_SOURCES = (
     "katottg",
     "population",
+    "population_sdmx",
     "open_budget",
     "budget_classification",
     "transfers",

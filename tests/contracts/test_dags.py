@@ -26,7 +26,7 @@ MOST_LINES = 100
 HEAVY = (
     "asms.catalogue", "asms.feedback", "asms.geography", "asms.intake", "asms.quality", "asms.returns",
     "asms.sample", "asms.sources", "asms.warehouse",
-    "dbt", "great_expectations", "numpy", "openpyxl", "pandas", "psycopg", "pyarrow", "python_calamine", "sqlglot",
+    "dbt", "great_expectations", "numpy", "openpyxl", "pandas", "psycopg", "pyarrow", "python_calamine", "sdmx", "sqlglot",
     "xlsxwriter",
 )  # fmt: skip
 # One interpreter with nothing but Airflow in it, forked for each file: as good as a fresh one and five times as fast.

@@ -42,11 +42,11 @@ def marts(models: list[Node]) -> list[Node]:
 def test_the_marts_are_those_that_readers_rely_on(marts: list[Node]) -> None:
     assert sorted(mart["name"] for mart in marts) == [
         "dim_area", "dim_area_code", "dim_budget_classification", "dim_budget_code", "dim_indicator", "dim_indicator_history",
-        "dim_municipality", "dim_municipality_history", "dim_municipality_status", "dim_period", "dim_user", "fct_area_value",
-        "fct_boundary_event", "fct_budget_monthly", "fct_budget_revision", "fct_completeness", "fct_correction",
-        "fct_indicator_recast", "fct_indicator_value", "fct_observation_history", "fct_register_value", "fct_return_history",
-        "mart_boundary_crosswalk", "mart_budget_profile", "mart_budget_tree", "mart_completeness_by_year", "mart_data_quality",
-        "mart_indicator_peer_stats", "mart_municipality_profile", "mart_nearest_peer", "mart_profile_place",
+        "dim_municipality", "dim_municipality_history", "dim_municipality_status", "dim_peer_group_member", "dim_period",
+        "dim_user", "fct_area_value", "fct_boundary_event", "fct_budget_monthly", "fct_budget_revision", "fct_completeness",
+        "fct_correction", "fct_indicator_recast", "fct_indicator_value", "fct_observation_history", "fct_register_value",
+        "fct_return_history", "mart_boundary_crosswalk", "mart_budget_profile", "mart_budget_tree", "mart_completeness_by_year",
+        "mart_data_quality", "mart_indicator_peer_stats", "mart_municipality_profile", "mart_nearest_peer", "mart_profile_place",
         "mart_profile_value",
     ]  # fmt: skip
 

@@ -3,6 +3,10 @@ create table staging.stg_katottg__unit (
     unit_code text, category text, name_uk text, oblast_code text, raion_code text, municipality_code text, parent_code text
 );
 create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);
+create table staging.stg_population__line (
+    sheet text, row_no integer, oblast_text text, name_text text, municipality_code text, time_period text, population bigint
+);
+create table staging.stg_population_sdmx__area (area_code text, time_period text, population bigint, load_id text);
 create table staging.stg_open_budget__row (
     budget_code text, area_code text, area_level text, time_period text, period_start date, budget_item text,
     classification_type text, classification_code text, classification_name text, fund_type text,
@@ -81,7 +85,7 @@ create table build.mart_completeness_by_year (
 create view staging.stg_submissions__return as
 select distinct collection_code, municipality_code, time_period from staging.stg_submissions__latest_cell;
 create table indicators.int_peer_group__membership (
-    municipality_code text, peer_group_kind text, peer_group_code text
+    municipality_code text, peer_group_kind text, peer_group_code text, first_year text default '0000', last_year text default '9999'
 );
 create view indicators.int_peer_group__changed as
 select distinct member.peer_group_code, changed_key.time_period

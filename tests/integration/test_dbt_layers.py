@@ -187,7 +187,7 @@ def _with_two_densities() -> Catalogue:
 def house(
     template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., Path]
 ) -> Iterator[House]:
-    """The house after its first night: three hromadas reported 2023, two of them 2024 too, one budget of 2022."""
+    """The house after its first night: three hromadas reported 2023, two of them 2024 too, one budget of 2022 and 2023."""
     with copied(template_warehouse, DBT_DATABASES[0]) as warehouse:
         house = House(warehouse, parsed(tmp_path_factory.mktemp("dbt")))
         settings = load_settings({"ASMS_HOME": str(house.target)})
@@ -199,6 +199,7 @@ def house(
             {
                 ("TER.001", "T"): "70", ("POP.001", "T"): "1000", ("POP.001", "F"): "520", ("POP.001", "M"): "480",
                 ("POP.010", "T"): "30", ("POP.011", "T"): "10", ("TER.004", "T"): "сто", ("SAF.001", "T"): "3",
+                ("REV.004", "T"): "1000",
             },
         )  # fmt: skip
         house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "400", ("REV.001", "T"): "–"})
@@ -206,6 +207,7 @@ def house(
         house.send(KOVEL, "2023", {("POP.001", "T"): "400", ("POP.010", "T"): "6"})
         house.send(KOVEL, "2024", {("POP.001", "T"): "410", ("POP.010", "T"): "7"})
         house.answer("02536000000", 2022, [(1, "11010000", "10.10"), (2, "11010000", "30.30"), (2, "18010000", "5")])
+        house.answer("0253600000", 2023, [(12, "11010000", "1000000")])
         build_id, is_full = house.build(is_tested=True)
         assert is_full
         publish(warehouse, build_id, house.target / "manifest.json")
@@ -251,7 +253,8 @@ def test_published_values_are_what_next_years_template_shows(house: House) -> No
     assert past == {
         VINNYTSIA: {
             ("TER.001", "T"): 70.0, ("POP.001", "T"): 1000.0, ("POP.001", "F"): 520.0, ("POP.001", "M"): 480.0,
-            ("POP.010", "T"): 30.0, ("POP.011", "T"): 10.0,
+            ("POP.010", "T"): 30.0, ("POP.011", "T"): 10.0, ("REV.004", "T"): 1000.0,
+            ("REV.002", "T"): 1000.0, ("REV.010", "T"): 1000.0,  # what a register answered
         },
         LUTSK: {("TER.001", "T"): 0.0, ("POP.001", "T"): 400.0, ("REV.001", "T"): "не застосовується (M_NA)"},
     }  # fmt: skip
@@ -311,7 +314,7 @@ def test_every_body_of_the_codifier_is_listed(house: House) -> None:
         "select has_return, count(distinct municipality_code), sum(answered_count) from build.fct_completeness "
         "where time_period = '2023' group by 1 order by 1"
     )
-    assert rows == [(False, 1771, 0), (True, 3, 5)], "an indicator is answered when each of its cells is"
+    assert rows == [(False, 1771, 0), (True, 3, 6)], "an indicator is answered when each of its cells is"
     names = house.query(
         "select name_uk, name_en from build.dim_municipality where municipality_code in (%s, %s) order by 1",
         (KYIV, SEVASTOPOL),
@@ -376,7 +379,7 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     assert own_house.value(KYIV, "TER.001", "2023") == (None, "M_Q"), "two files of one batch contradict each other"
     assert own_house.value(VINNYTSIA, "POP.D03", "2023") == (pytest.approx(20 / 1050 * 1000), "A"), "now it is due"
     assert own_house.query(
-        "select classification_code, time_period, amount_month::text from build.fct_budget_monthly"
+        "select classification_code, time_period, amount_month::text from build.fct_budget_monthly where time_period < '2023'"
     ) == [("11010000", "2022-01", "10.10")], "months that the service took back are gone"
     ranked = own_house.query(_RANKS)
     assert own_house.query(_PROFILE_RANKS) == ranked
@@ -537,6 +540,36 @@ def _ask_where_it_comes_from(house: House) -> None:
         [],
     ]  # fmt: skip
     assert area is not None and area[0] >= 4
+
+
+def test_a_register_that_changes_later_changes_what_it_serves_and_nothing_else(own_house: House) -> None:
+    facts = (
+        "select municipality_code, time_period, indicator_code, obs_value, obs_status, obs_source, register_value "
+        "from build.fct_indicator_value where not is_derived"
+    )
+    derived = "select municipality_code, time_period, indicator_code, obs_value, obs_status from build.fct_indicator_value where is_derived"
+    before, before_derived = set(own_house.query(facts)), set(own_house.query(derived))
+    key = (VINNYTSIA, "2023")
+    assert {
+        (*key, "REV.010", 1000.0, "A", "register", 1000.0),
+        (*key, "REV.004", 1000.0, "A", "confirmed", 1000.0),
+    } < before
+    own_house.batch = 2
+    own_house.answer("0253600000", 2023, [(12, "11010000", "1200000")])
+    _, is_full = own_house.build()
+    assert not is_full
+    changed = set(own_house.query(facts)) - before
+    assert {row for row in changed if row[5] != "register"} == {(*key, "REV.004", 1000.0, "A", "disputed", 1200.0)}, (
+        "an answer stands, and the register beside it tells that it differs now"
+    )
+    served = {row[2] for row in changed if row[5] == "register"}
+    assert {row for row in changed if row[2] == "REV.010"} == {(*key, "REV.010", 1200.0, "A", "register", 1200.0)}
+    assert {row[:3] for row in before - set(own_house.query(facts))} == {(*key, code) for code in {*served, "REV.004"}}
+    assert served == {row[2] for row in before if row[:2] == key and row[5] == "register" and row[6] == 1000.0}
+    assert {row[:2] for row in set(own_house.query(derived)) ^ before_derived} <= {key}
+    assert own_house.query(
+        "select distinct municipality_code, time_period, register_value from build.fct_register_value"
+    ) == [(*key, 1200.0)]
 
 
 def test_a_trial_is_checked_and_never_counts_until_it_is_sent_in_earnest(own_house: House) -> None:

@@ -261,6 +261,32 @@ def test_flows_that_do_not_add_up_close_the_gate(layers: Warehouse) -> None:
     assert failed(layers, "marts")[1] == {"GX_MART_BUDGET_FLOWS_ADD_UP"}
 
 
+def test_a_code_that_ended_is_accepted_with_a_warning(layers: Warehouse) -> None:
+    """In the year after its end, and after that with another; a code that came again has not ended."""
+    run(
+        layers,
+        "transformer",
+        "insert into build.dim_budget_classification values ('INCOMES', '', '11010100', '2020-01-01', '2024-01-01', 'Податок'),"
+        " ('INCOMES', '', '24060300', '2020-01-01', '2024-01-01', 'Інше'), ('INCOMES', '', '24060300', '2024-01-01', null, 'Інше');"
+        "insert into build.fct_budget_monthly (municipality_code, time_period, period_start, budget_item, classification_type,"
+        " classification_code, fund_type, amount_cumulative)"
+        " select 'H1', to_char(day, 'YYYY-MM'), day, 'INCOMES', '', code, 'T', 1"
+        " from (values ('11010100'), ('24060300')) as codes (code), (values (date '2023-12-01'), ('2024-12-01')) as days (day)",
+    )
+    codes = {"GX_MART_BUDGET_CODE_ENDED", "GX_MART_BUDGET_CODE_LONG_ENDED"}
+    result, ids = failed(layers, "marts")
+    assert result.passed and ids & codes == {"GX_MART_BUDGET_CODE_ENDED"}
+    run(
+        layers,
+        "transformer",
+        "update build.fct_budget_monthly set period_start = '2025-01-01' where period_start > '2024-01-01'",
+    )
+    result, ids = failed(layers, "marts")
+    assert result.passed and ids & codes == {"GX_MART_BUDGET_CODE_LONG_ENDED"}
+    run(layers, "transformer", "delete from build.fct_budget_monthly where classification_code = '11010100'")
+    assert not failed(layers, "marts")[1] & codes
+
+
 def test_cells_of_a_return_that_came_again_are_counted(layers: Warehouse) -> None:
     """Bytes sent again are a new load of the submission that stands, whose first load was published long ago."""
     run(layers, "publisher", "update ops.build set is_full = false")

@@ -1,17 +1,20 @@
 """The codifier travels whole from its workbook into raw, once."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import openpyxl
 import pytest
+import python_calamine
 
 from asms.catalogue import load_catalogue, store_catalogue
 from asms.intake.landing import LandingStore
 from asms.settings import Settings
 from asms.sources import SourceError
-from asms.sources.katottg import _packaged_workbook
+from asms.sources.katottg import _packaged_workbook, _read_edition
 from asms.sources.katottg import fetch as fetch_katottg
+from asms.sources.ledger import Reading
 from asms.warehouse.connection import Warehouse
 
 
@@ -107,6 +110,27 @@ def test_a_file_that_is_no_edition_is_refused_by_name(
     given = settings.model_copy(update={"urls": {"katottg": str(tmp_path / name)}})
     with pytest.raises(SourceError, match=rf"{name}.*{message}"):
         fetch_katottg(warehouse, given, LandingStore(settings.landing).put)
+
+
+def test_a_renamed_column_blocks_and_a_new_one_informs() -> None:
+    grid = python_calamine.CalamineWorkbook.from_path(_packaged_workbook()).get_sheet_by_index(0).to_python()
+    (header,) = (cells for cells in grid if cells[0] == "Перший рівень")
+    rows = [header, *(cells for cells in grid if cells[5] in ("H", "K"))]
+
+    def read(title: str) -> Reading:
+        header[5] = title
+        wider = openpyxl.Workbook(write_only=True)
+        sheet = wider.create_sheet()
+        for cells in rows:
+            sheet.append([*cells, "Площа" if cells is header else None])
+        buffer = io.BytesIO()
+        wider.save(buffer)
+        return _read_edition(buffer.getvalue(), "kodifikator_2026.xlsx")
+
+    (finding,) = read("Категорія об’єкта").findings
+    assert (finding.rule_id, finding.cell) == ("SOURCE_COLUMN_NEW", "Площа")
+    with pytest.raises(SourceError, match="has no row with the titles"):
+        read("Вид об’єкта")
 
 
 def test_a_folder_without_a_codifier_is_told(warehouse: Warehouse, settings: Settings, tmp_path: Path) -> None:

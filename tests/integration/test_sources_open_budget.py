@@ -202,14 +202,14 @@ def test_an_answer_that_loses_months_is_refused_and_taken_by_force(fetch: Fetche
     fetch(codes=one)
     before = fetch.state()
 
-    def lose_december(reply: Reply) -> Reply:
+    def lose_november(reply: Reply) -> Reply:
         lines = reply.body.splitlines(keepends=True)
-        return dataclasses.replace(reply, body=b"".join(line for line in lines if not line.startswith(b"12.2023")))
+        return dataclasses.replace(reply, body=b"".join(line for line in lines if not line.startswith(b"11.2023")))
 
-    with pytest.raises(SourceError, match=r"has lost 12\.2023"):
-        fetch(_where("INCOMES", lose_december), codes=one)
+    with pytest.raises(SourceError, match=r"has lost 11\.2023"):
+        fetch(_where("INCOMES", lose_november), codes=one)
     assert fetch.state() == before
-    assert fetch(_where("INCOMES", lose_december), codes=one, force=True).new_loads == 2
+    assert fetch(_where("INCOMES", lose_november), codes=one, force=True).new_loads == 2
 
 
 def test_a_kill_while_rows_are_written_leaves_nothing(fetch: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:

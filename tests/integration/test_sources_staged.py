@@ -75,6 +75,7 @@ def _house(
                     assert expected == "new_loads" or not result.new_loads, "the second time nothing is new"
         build = start_build(warehouse)
         selection = [part for source in had for part in ("--select", f"+stg_{source}__*")]
+        selection += ["--select", "+stg_population__municipality"]  # what SDMX is held against
         options = ["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"]
         results = dbt.invoke(
             ["build", *selection, *options], warehouse=warehouse, target_path=parsed(folder / "dbt", database)
@@ -198,3 +199,24 @@ def test_rates_and_indicators_of_the_sample(sample: House) -> None:
         "transformer", "update staging.stg_currency__rate set uah_per_unit = 3656.86 where rate_date = '2023-05-01'"
     )
     assert sample.failed("currency") == {"GX_STG_CURRENCY_JUMP"}
+
+
+def test_population_of_regions_fills_up_and_is_held_against_the_printed(sample: House) -> None:
+    kyiv = (
+        "select time_period, population, source from staging.stg_population__municipality "
+        "where municipality_code = 'UA80000000000093317' and time_period = '2022'"
+    )
+    assert sample.ask(kyiv) == [("2022", 2952301, "population_sdmx")], "nothing is printed"
+    assert sample.ask(
+        "select count(distinct source), count(distinct municipality_code) from staging.stg_population__municipality"
+    ) == [(1, 1)], "oblasts and the country are no municipalities, of Sevastopol nothing is known"
+    line = (
+        "insert into staging.stg_population__line (sheet, row_no, name_text, municipality_code, time_period, population) "
+        "values ('1', {}, 'м. Київ', 'UA80000000000093317', '2022', {})"
+    )
+    sample.run("transformer", line.format(1, 2952301))
+    assert sample.failed("population_sdmx") == set()
+    sample.run("transformer", "update staging.stg_population__line set population = 2915000")
+    assert sample.failed("population_sdmx") == {"GX_STG_POPULATION_SDMX_AGREES"}
+    sample.run("transformer", line.format(2, "null"))
+    assert sample.failed("population_sdmx") == set(), "a part of the sum is not known"

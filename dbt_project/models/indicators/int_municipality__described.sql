@@ -29,6 +29,14 @@ centres as (
 
 ),
 
+limits as (
+
+    select *
+    from {{ ref('peer_group_limit') }}
+    where valid_to is null
+
+),
+
 final as (
 
     select
@@ -55,17 +63,14 @@ final as (
         oblasts.name_uk as oblast_name_uk,
         population.population,
         population.time_period as population_period,
-        case
-            when population.population >= {{ var('size_class_large_from') }} then 'large'
-            when population.population >= {{ var('size_class_medium_from') }} then 'medium'
-            when population.population is not null then 'small'
-            else 'unknown'
-        end as size_class
+        coalesce(split_part(limits.peer_group_code, ':', 2), 'unknown') as size_class
     from units
     inner join units as oblasts on units.oblast_code = oblasts.unit_code
     left join units as raions on units.raion_code = raions.unit_code
     left join centres on units.unit_code = centres.municipality_code
     left join population on units.unit_code = population.municipality_code
+    left join limits
+        on population.population >= limits.population_from and coalesce(population.population < limits.population_to, true)
     where units.category in ('H', 'K')
 
 )

@@ -20,7 +20,10 @@ final as (
         memberships.peer_group_code,
         changed.time_period
     from changed
-    inner join memberships on changed.municipality_code = memberships.municipality_code
+    inner join memberships
+        on
+            changed.municipality_code = memberships.municipality_code
+            and changed.time_period between memberships.first_year and memberships.last_year
 
 )
 

@@ -68,6 +68,12 @@ deadlines as (
 
 ),
 
+statuses as (
+
+    select * from {{ ref('int_municipality__status') }}
+
+),
+
 periods as (
 
     select
@@ -118,7 +124,8 @@ final as (
         deadlines.due_date,
         case
             when standing.known_from is not null and deadlines.due_at is not null then at_due.known_from is not null
-        end as is_on_time
+        end as is_on_time,
+        coalesce(statuses.can_report, true) as can_report
     from expected
     cross join municipalities
     left join answered
@@ -134,6 +141,13 @@ final as (
             and expected.time_period = returns.time_period
     left join deadlines
         on expected.collection_code = deadlines.collection_code and expected.time_period = deadlines.time_period
+    left join statuses
+        on
+            municipalities.municipality_code = statuses.municipality_code
+            and coalesce(deadlines.due_date, make_date(left(expected.time_period, 4)::integer, 12, 31)) >= statuses.valid_from
+            and coalesce(
+                coalesce(deadlines.due_date, make_date(left(expected.time_period, 4)::integer, 12, 31)) < statuses.valid_to, true
+            )
     left join history as standing
         on
             expected.collection_code = standing.collection_code

@@ -56,6 +56,7 @@ returns as (
         sum(expected_count) as expected_count,
         sum(expected_cell_count) as expected_cell_count,
         bool_or(has_return) as has_submitted,
+        bool_and(can_report) as can_report,
         bool_and(is_full) as is_full,
         bool_and(is_full) and bool_and(coalesce(is_on_time, false)) as is_full_on_time,
         bool_or(is_sample) as is_sample
@@ -114,6 +115,10 @@ counted as (
         count(*) filter (where bodies.has_submitted) as submitted_count,
         count(*) filter (where bodies.is_full) as full_count,
         count(*) filter (where bodies.is_full_on_time) as full_on_time_count,
+        count(*) filter (where bodies.can_report) as able_count,
+        count(*) filter (where bodies.can_report and bodies.has_submitted) as able_submitted_count,
+        count(*) filter (where bodies.can_report and bodies.is_full) as able_full_count,
+        count(*) filter (where bodies.can_report and bodies.is_full_on_time) as able_full_on_time_count,
         count(*) filter (where bodies.is_member) as member_count,
         count(*) filter (where bodies.is_member and bodies.is_full) as member_full_count,
         count(*) filter (where bodies.is_member and bodies.is_full_on_time) as member_full_on_time_count,
@@ -175,7 +180,11 @@ final as (
                 then counted.user_full_count - counted.user_full_on_time_count
         end as user_full_late_count,
         case when not registers.has_register then 'no_register' end as users_reason,
-        counted.is_sample
+        counted.is_sample,
+        counted.able_count,
+        counted.able_submitted_count,
+        counted.able_full_count,
+        case when counted.due_date is not null then counted.able_full_on_time_count end as able_full_on_time_count
     from counted
     cross join registers
 

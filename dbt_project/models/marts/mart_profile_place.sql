@@ -54,7 +54,10 @@ grouped as (
         memberships.peer_group_code,
         facts.*
     from facts
-    inner join memberships on facts.municipality_code = memberships.municipality_code
+    inner join memberships
+        on
+            facts.municipality_code = memberships.municipality_code
+            and left(facts.time_period, 4) between memberships.first_year and memberships.last_year
     offset 0  -- noqa: AM09
 
 ),

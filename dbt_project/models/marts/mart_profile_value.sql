@@ -42,7 +42,10 @@ placed as (
         memberships.name_uk as peer_group_name_uk,
         memberships.name_en as peer_group_name_en
     from facts
-    inner join memberships on facts.municipality_code = memberships.municipality_code
+    inner join memberships
+        on
+            facts.municipality_code = memberships.municipality_code
+            and left(facts.time_period, 4) between memberships.first_year and memberships.last_year
 
 ),
 

@@ -24,7 +24,7 @@ MEASURES = {
 _SOURCES = {"declarations": "health_declarations", "state_register": "transfers"}
 """Which register is meant by ``prefilled:…`` of a card, where it bears another name."""
 _CODE = re.compile(r"(КДБ|КЕКВ|ТПКВКМБ) ([0-9]{8}|[0-9]{4})")
-_CLASSIFIERS = {"КДБ": ("INCOMES", ""), "КЕКВ": ("EXPENSES", "ECONOMIC"), "ТПКВКМБ": ("EXPENSES", "PROGRAM")}
+_CLASSIFIERS = {"КДБ": ("INCOMES", "NONE"), "КЕКВ": ("EXPENSES", "ECONOMIC"), "ТПКВКМБ": ("EXPENSES", "PROGRAM")}
 
 
 class RegisterLine(BaseModel):

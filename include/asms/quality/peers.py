@@ -17,7 +17,10 @@ _TOUCHED = """
 create temporary table touched as
 select member.municipality_code, member.peer_group_code, member.peer_group_kind, asked.time_period
 from ({groups}) as asked
-inner join indicators.int_peer_group__membership as member on asked.peer_group_code = member.peer_group_code
+inner join indicators.int_peer_group__membership as member
+    on
+        asked.peer_group_code = member.peer_group_code
+        and left(asked.time_period, 4) between member.first_year and member.last_year
 """
 _CHANGED_GROUPS = "select peer_group_code, time_period from indicators.int_peer_group__changed"
 _ALL_GROUPS = """

@@ -21,9 +21,9 @@ _BOTH_CODES_EVERY = 4  # every fourth hromada answers under both codes
 _IN_DETAIL_EVERY = 5
 _ALWAYS_ANSWERED = (("INCOMES", ""), ("EXPENSES", "ECONOMIC"))
 _MONTHS = range(1, 13)
-# The expenses of the newest year are told to November: invented returns know nothing of invented budgets, and a year that is not
-# closed is not held against them.
-_NOT_CLOSED, _MONTHS_NOT_CLOSED = ("EXPENSES", YEARS[-1]), range(1, 12)
+# The newest year is told to November: invented returns know nothing of invented budgets, and a year that is not closed is not
+# held against them.
+_MONTHS_NOT_CLOSED = range(1, 12)
 _START = ("REP_PERIOD", "FUND_TYP", "COD_BUDGET")
 _AMOUNTS = ("ZAT_AMT", "PLANS_AMT", "FAKT_AMT")
 HEADERS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -86,7 +86,7 @@ class SampleBudgets:
         lines = _programme_rows if classification_type == "PROGRAM" else _line_rows
         return header, [
             [f"{month:02d}.{year}", fund, budget_code, *rest]
-            for month in (_MONTHS_NOT_CLOSED if (budget_item, year) == _NOT_CLOSED else _MONTHS)
+            for month in (_MONTHS_NOT_CLOSED if year == YEARS[-1] else _MONTHS)
             for fund, rest in lines(hromada, question, year, month)
         ]
 

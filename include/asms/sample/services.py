@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, parse_qs
 from asms.sample.budgets import HEADERS, SampleBudgets
 from asms.sample.comparisons import indicator_page, rates
 from asms.sample.population import population_workbook
+from asms.sample.population_sdmx import PATH as SDMX_PATH
+from asms.sample.population_sdmx import population_message
 from asms.sample.portal import declarations_table, package, war_status_table
 from asms.sample.replay import ReplayBudgets, find_file
 from asms.sample.spending import (
@@ -130,6 +132,21 @@ class _WorldBank:
         return Reply(body=indicator_page(found[2], found[1].split(";"), page, per_page), content_type=_JSON)
 
 
+class _PopulationSdmx:
+    """Population of regions, by the SDMX 2.1 endpoint of the statistics service."""
+
+    path = ""
+
+    def reply(self, url: SplitResult) -> Reply | None:
+        asked = SDMX_PATH.fullmatch(url.path)
+        if not asked:
+            return None
+        message = population_message(asked[1])
+        if message is None:
+            return Reply(404, b"No Results Found", "text/plain")
+        return Reply(body=message, content_type="application/vnd.sdmx.structurespecificdata+xml;version=2.1")
+
+
 class _Treasury:
     """Transactions and reports of spending.gov.ua, page by page."""
 
@@ -211,7 +228,13 @@ def open_services(replay: Path | None) -> dict[str, Service]:
         elif replay is None:
             services[source] = _Dataset(source, sample_name, make_sample)
     if replay is None:
-        services |= {"currency": _Rates(), "world_bank": _WorldBank(), "treasury": _Treasury(), "prozorro": _Prozorro()}
+        services |= {
+            "population_sdmx": _PopulationSdmx(),
+            "currency": _Rates(),
+            "world_bank": _WorldBank(),
+            "treasury": _Treasury(),
+            "prozorro": _Prozorro(),
+        }
     found: dict[str, list[_File]] = {}
     for source, path, name, make_sample in _FILES:
         file = find_file(replay, name) if replay else None

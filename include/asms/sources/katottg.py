@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import fsspec
 import python_calamine
 
+from asms.findings import Finding
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult
 from asms.sources.answers import Question, load_answers
@@ -110,7 +111,8 @@ def _question(path: str, ask: Callable[[], bytes]) -> Question:
 
 def _read_edition(data: bytes, path: str) -> Reading:
     _check_edition(path)
-    return Reading(read_units(data, path))
+    rows, added = _read_grid(data, path)
+    return Reading(rows, [_new_column(title, path) for title in added])
 
 
 def _name(path: str) -> str:
@@ -140,6 +142,11 @@ def read_units(data: bytes, name: str = PACKAGED_FILE) -> list[Row]:
 
     Raises SourceError, telling ``name``, when it is no workbook, the titles are not there, or a part of the country is missing.
     """
+    return _read_grid(data, name)[0]
+
+
+def _read_grid(data: bytes, name: str) -> tuple[list[Row], list[str]]:
+    """As ``read_units``, and the titles of columns that are left unread."""
     try:
         book_ = python_calamine.CalamineWorkbook.from_filelike(BytesIO(data))
         grid = book_.get_sheet_by_index(0).to_python(skip_empty_area=False)
@@ -152,7 +159,8 @@ def read_units(data: bytes, name: str = PACKAGED_FILE) -> list[Row]:
         if any(texts):
             rows.append((row_no, *texts))  # type: ignore[arg-type]  # seven titles, seven texts
     _check_whole(rows, name)
-    return rows
+    titles = (str(cell).strip() for cell in grid[header_at])
+    return rows, [title for title in titles if title and _fold_title(title) not in _TITLES]
 
 
 def _find_header(grid: Sequence[Sequence[object]], name: str) -> tuple[int, list[int]]:
@@ -161,6 +169,17 @@ def _find_header(grid: Sequence[Sequence[object]], name: str) -> tuple[int, list
         if all(title in titles for title in _TITLES):
             return index, [titles.index(title) for title in _TITLES]
     raise SourceError(f"{name} has no row with the titles {', '.join(_TITLES)} among its first {_HEADER_WITHIN}")
+
+
+def _new_column(title: str, path: str) -> Finding:
+    return Finding(
+        rule_id="SOURCE_COLUMN_NEW",
+        dataset=FEED.source,
+        message_uk=f"Новий стовпець «{title}», його не прочитано",
+        message_en=f"new column '{title}', left unread",
+        file_name=path,
+        cell=title,
+    )
 
 
 def _fold_title(text: str) -> str:

@@ -37,11 +37,11 @@ class Feed:
 
 @dataclass(frozen=True)
 class Beside:
-    """Rows of another table that belong to the same load; ``columns`` are those after ``load_id``."""
+    """Rows of another table that belong to the same load, asked for after its own; ``columns`` are those after ``load_id``."""
 
     table: str
     columns: tuple[str, ...]
-    rows: Sequence[Sequence[object]]
+    rows: Iterable[Sequence[object]]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import chain
 from urllib.parse import urlsplit
 
 import fsspec
@@ -251,13 +252,14 @@ def read_month(
     news = [day for day in days if (was := standing.get(day.trans_date)) is None or was.sha256 != day.sha256]
     if not news and not lost:
         return None
-    stored = [
+    gone = [(payer.edrpou, payer.municipality_code, day, _next(standing, day), "", 0, None) for day in lost]
+    # when its turn comes: a new day is spelled while the server takes in the one before it
+    stored = (
         (payer.edrpou, payer.municipality_code, day.trans_date, _next(standing, day.trans_date), day.sha256, len(day.rows),
          day.total_amount)
         for day in news
-    ]  # fmt: skip
-    gone = [(payer.edrpou, payer.municipality_code, day, _next(standing, day), "", 0, None) for day in lost]
-    beside = [Beside("raw.treasury_day", _DAY_COLUMNS, [*stored, *gone])]
+    )  # fmt: skip
+    beside = [Beside("raw.treasury_day", _DAY_COLUMNS, chain(stored, gone))]
     if days and str(days[-1].trans_date) > (watermark or ""):
         beside.append(move_watermark(FEED.source, payer.edrpou, str(days[-1].trans_date)))
     return Reading(

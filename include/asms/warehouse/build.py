@@ -230,7 +230,7 @@ def current_inputs(connection: psycopg.Connection) -> dict[str, str]:
     if row:
         inputs["catalogue"], inputs["rules"], inputs["deadlines"] = map(str, row)
     # every edition counts, and not which came last: the newest is in force, the others are history
-    for source in (*_GEOGRAPHY, "population", "war_status"):
+    for source in (*_GEOGRAPHY, "population", "population_sdmx", "war_status"):
         loads = connection.execute(
             "select string_agg(latest.load_id, ' ' order by latest.path, latest.load_id) from ("
             "  select distinct on (case when %(source)s = 'katottg' then delivery.path end) load.load_id, delivery.path"

@@ -35,17 +35,15 @@ def test_codes_change_in_2023_and_some_answer_under_both() -> None:
         assert [row | {"COD_BUDGET": ""} for row in both[0]] == [row | {"COD_BUDGET": ""} for row in both[1]]
 
 
-@pytest.mark.parametrize(
-    ("item", "code", "last_month"), [("INCOMES", "COD_INCO", 12), ("EXPENSES:ECONOMIC", "COD_CONS_EK", 11)]
-)
-def test_amounts_grow_from_january(item: str, code: str, last_month: int) -> None:
+@pytest.mark.parametrize(("item", "code"), [("INCOMES", "COD_INCO"), ("EXPENSES:ECONOMIC", "COD_CONS_EK")])
+def test_amounts_grow_from_january(item: str, code: str) -> None:
     with serve() as server:
         rows = _rows(server, NEW, 2023, item)
     for name in {row[code] for row in rows}:
         amounts = [float(row["FAKT_AMT"]) for row in rows if row[code] == name and row["FUND_TYP"] == "T"]
         assert amounts == sorted(amounts)
-        assert len(amounts) == (8 if name == "21081100" else last_month)
-    assert {row["REP_PERIOD"] for row in rows} == {f"{month:02d}.2023" for month in range(1, last_month + 1)}
+        assert len(amounts) == (8 if name == "21081100" else 11)
+    assert {row["REP_PERIOD"] for row in rows} == {f"{month:02d}.2023" for month in range(1, 12)}
 
 
 def test_programmes_share_out_what_the_economy_spends() -> None:

@@ -28,6 +28,18 @@ def _xlsx() -> bytes:
     return buffer.getvalue()
 
 
+def _xlsx_with_three_headers() -> bytes:
+    """A title, the name of a group over two columns, and the titles proper."""
+    book = openpyxl.load_workbook(io.BytesIO(_xlsx()))
+    sheet = book.worksheets[0]
+    sheet.insert_rows(2)
+    sheet["B2"] = "Показники"
+    sheet.merge_cells("B2:C2")
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
 def _zip(**files: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -43,10 +55,10 @@ def _json() -> bytes:
 @pytest.mark.parametrize(
     "data",
     [
-        _csv().encode(), _csv(";").encode("utf-8-sig"), _csv("\t").encode("cp1251"), _xlsx(), _json(),
+        _csv().encode(), _csv(";").encode("utf-8-sig"), _csv("\t").encode("cp1251"), _xlsx(), _xlsx_with_three_headers(), _json(),
         _zip(a_csv=_csv(";").encode("cp1251"), readme_pdf=b"%PDF"), _zip(b_xlsx=_xlsx()),
     ],
-    ids=["utf-8", "bom", "cp1251", "xlsx", "json", "zip of csv", "zip of xlsx"],
+    ids=["utf-8", "bom", "cp1251", "xlsx", "three headers", "json", "zip of csv", "zip of xlsx"],
 )  # fmt: skip
 def test_every_format_gives_the_same_table(data: bytes) -> None:
     table = read_table(data, "t", REQUIRED)

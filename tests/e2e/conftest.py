@@ -84,11 +84,10 @@ class House:
             found = {}
             for table, columns in tables:
                 row = connection.execute(
-                    f"select count(*), md5(string_agg(line, '' order by line)) "
-                    f"from (select row({columns})::text as line from marts.{table}) as lines"
+                    f"select count(*), sum(hash_record_extended(row({columns}), 0)) from marts.{table}"
                 ).fetchone()
                 assert row is not None
-                found[table] = (row[0], row[1])
+                found[table] = (row[0], str(row[1]))
             return found
 
     def mails(self) -> list[Path]:

@@ -492,6 +492,7 @@ def _ask_what_was_known(house: House, build_id: int) -> None:
         (VINNYTSIA, "TER.004", "T"): (None, "M_Q"), (LUTSK, "TER.001", "T"): (10.0, "A"),
         (LUTSK, "POP.001", "T"): (410.0, "A"), (LUTSK, "REV.001", "T"): (None, "M_NA"),
         (KOVEL, "POP.001", "T"): (410.0, "A"), (KOVEL, "POP.010", "T"): (7.0, "A"),
+        (VINNYTSIA, "REV.004", "T"): (1000.0, "A"),
     }  # fmt: skip
     with pytest.raises(psycopg.Error, match="not all that had been received") as caught:
         ask(known, *last)

@@ -79,6 +79,15 @@ def test_a_release_costs_what_changed(warehouse: Warehouse, tmp_path: Path) -> N
     assert _read(warehouse) == [("UA1", 1.0, 2, 1), ("UA2", 2.0, 2, 2), ("UA4", 4.0, 2, 2)]
 
 
+def test_readers_joins_are_planned_for_one_pointer(warehouse: Warehouse, tmp_path: Path) -> None:
+    _publish(warehouse, tmp_path, [("UA1", 1.0, "a")])
+    with warehouse.connect("publisher") as connection:
+        (row_count,) = connection.execute(
+            "select reltuples from pg_class where oid = 'ops.current_release'::regclass"
+        ).fetchone() or (None,)
+    assert row_count == 1
+
+
 def test_equal_content_makes_no_release(warehouse: Warehouse, tmp_path: Path) -> None:
     _publish(warehouse, tmp_path, [("UA1", 0.1, "a")])
     again = _publish(warehouse, tmp_path, [("UA1", 0.1, "another load, equal value")])

@@ -573,6 +573,7 @@ def _record_release(
         "on conflict (only_row) do update set release_id = excluded.release_id",
         (release_id,),
     )
+    connection.execute("select ops.refresh_pointer_statistics()")
 
 
 def _record_inputs(connection: psycopg.Connection, build_id: int, release_id: int) -> None:

@@ -487,7 +487,7 @@ def _figure(
 
 def spell_value(value: float | None, status: str) -> str:
     """A figure as people read it, or the status that stands in its place."""
-    return f"{value:,.10g}".replace(",", " ") if value is not None else status
+    return f"{value:,.10g}".replace(",", " ").replace(".", ",") if value is not None else status
 
 
 def _spell(expression: Expression, figure: Any) -> str:

@@ -86,10 +86,10 @@ def read_values(data: bytes) -> Reading:
     return Reading([(row_no, *_cut(record)) for row_no, record in enumerate(read_json(data), start=1)])
 
 
-def _cut(record: dict[str, Any]) -> tuple[str | None, ...]:
+def _cut(record: dict[str, Any]) -> tuple[Any, ...]:
     return (
-        str(record["indicator"]["id"]), str(record["indicator"]["value"]), str(record["countryiso3code"]), str(record["date"]),
-        None if record["value"] is None else repr(record["value"]), str(record.get("obs_status") or "") or None,
+        record["indicator"]["id"], record["indicator"]["value"], record["countryiso3code"], str(record["date"]),
+        None if record["value"] is None else repr(record["value"]), record.get("obs_status") or None,
     )  # fmt: skip
 
 

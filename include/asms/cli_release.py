@@ -198,10 +198,8 @@ def _open(settings: Settings) -> Warehouse:
 
 
 def _hold(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
-    from asms.notify import queue_candidate
+    from asms.notify import tell_candidate
     from asms.rebuild import rebuild
-    from asms.warehouse.difference import compare_candidate
-    from asms.warehouse.release import NoReleaseError
 
     result = rebuild(warehouse, settings, force=False, hold=True)
     told = {**asdict(result), "exit_code": 2 if result.closed_gate else 0}
@@ -209,11 +207,8 @@ def _hold(warehouse: Warehouse, settings: Settings) -> dict[str, Any]:
         return {**told, "message": f"gate {result.closed_gate} is closed: release {result.release_id} keeps serving"}
     if result.held_build is None:
         return {**told, "message": f"release {result.release_id} stands: nothing new"}
-    try:
-        found = compare_candidate(warehouse, settings.home / "dbt" / "manifest.json")
-    except NoReleaseError:
-        found = None
-    queue_candidate(warehouse, result.held_build, found, in_airflow=False, recipients=settings.recipients)
+    manifest = settings.home / "dbt" / "manifest.json"
+    tell_candidate(warehouse, result.held_build, manifest, in_airflow=False, recipients=settings.recipients)
     return {**told, "message": f"build {result.held_build} is held: see asms release diff, then asms release publish"}
 
 

@@ -249,22 +249,20 @@ def publish(build: Build) -> dict[str, Any]:
 @task
 def hold(build: Build) -> dict[str, Any]:
     """Let the candidate wait for a person, say how much it changes and tell staff by mail; the values are in the log."""
-    from asms.notify import NotifyError, queue_candidate, send_waiting
+    from asms.notify import NotifyError, send_waiting, tell_candidate
     from asms.warehouse.build import hold_build
-    from asms.warehouse.difference import compare_candidate
-    from asms.warehouse.release import NoReleaseError
     from asms_airflow.load import open_for_load
     from asms_airflow.mail import smtp_sender
 
     build_id = build["build_id"]
     with open_for_load() as (warehouse, settings):
         hold_build(warehouse, build_id)
-        try:
-            found = compare_candidate(warehouse, settings.home / "dbt" / "manifest.json")
-        except NoReleaseError:  # the first release has nothing to be compared with
-            found = None
-        queue_candidate(
-            warehouse, build_id, found, in_airflow=settings.approval == "required", recipients=settings.recipients
+        found = tell_candidate(
+            warehouse,
+            build_id,
+            settings.home / "dbt" / "manifest.json",
+            in_airflow=settings.approval == "required",
+            recipients=settings.recipients,
         )
         try:
             send_waiting(warehouse, settings, smtp_sender())

@@ -174,10 +174,10 @@ def found_and_expected(sql: ExpressionSql, check: Check, expression: str, decima
     return found, f"{_quoted(mark)} || {_limit_text(sql, right, limit, decimals, rounding)}"
 
 
-def outward(value: str, rounding: str, decimals: int | str | None) -> str:
+def outward(value: str, rounding: str, decimals: int | None) -> str:
     """SQL of ``value`` as the nearest number of so many decimals below (``floor``) or above (``ceil``) it.
 
-    ``decimals`` may be an expression. A trillionth is what computing with doubles may have added: 15600.000000000002 is 15600.
+    A trillionth is what computing with doubles may have added: 15600.000000000002 is 15600.
     """
     if decimals is None:
         return value

@@ -4,15 +4,28 @@ import hashlib
 from pathlib import Path
 
 from asms.notify.compose import Letter, clean, render
+from asms.notify.outbox import QUEUE_ALERT
 from asms.notify.recipients import load_recipients
 from asms.warehouse.connection import Warehouse
-from asms.warehouse.difference import Difference
+from asms.warehouse.difference import Difference, compare_candidate
+from asms.warehouse.release import NoReleaseError
 
 _SHOWN = 10
-_INSERT = """
-insert into quality.alert (digest, recipient, build_id, subject, body_text, body_html) values (%s, %s, %s, %s, %s, %s)
-on conflict (digest, recipient) do nothing
-"""
+
+
+def tell_candidate(
+    warehouse: Warehouse, build_id: int, manifest: Path, *, in_airflow: bool, recipients: Path | None = None
+) -> Difference | None:
+    """Compare the held build with the release in force, queue the mail about it, and return the difference; None: no release yet.
+
+    Raises as ``queue_candidate``.
+    """
+    try:
+        found = compare_candidate(warehouse, manifest)
+    except NoReleaseError:  # the first release has nothing to be compared with
+        found = None
+    queue_candidate(warehouse, build_id, found, in_airflow=in_airflow, recipients=recipients)
+    return found
 
 
 def queue_candidate(
@@ -34,7 +47,9 @@ def queue_candidate(
     digest = hashlib.sha256(f"candidate|{build_id}".encode()).hexdigest()
     with warehouse.connect("gate") as connection:
         return sum(
-            connection.execute(_INSERT, (digest, address, build_id, letter.subject, letter.text, letter.html)).rowcount
+            connection.execute(
+                QUEUE_ALERT, (digest, address, build_id, letter.subject, letter.text, letter.html)
+            ).rowcount
             for address in load_recipients(recipients).staff
         )
 

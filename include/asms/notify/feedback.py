@@ -16,14 +16,11 @@ import psycopg
 from pydantic import TypeAdapter, ValidationError
 
 from asms.notify.compose import Letter, clean, render
+from asms.notify.outbox import QUEUE_ALERT
 from asms.notify.recipients import Address, RecipientsError
 
 _COLUMNS = ("municipality_code", "address")
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
-_INSERT = """
-insert into quality.alert (digest, recipient, subject, body_text, body_html) values (%s, %s, %s, %s, %s)
-on conflict (digest, recipient) do nothing
-"""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def queue_ready_report(
     letter = compose_ready_report(report, is_sample=is_sample)
     digest = hashlib.sha256(f"feedback|{report.about_id}|{report.findings_hash}".encode()).hexdigest()
     return sum(
-        connection.execute(_INSERT, (digest, address, letter.subject, letter.text, letter.html)).rowcount
+        connection.execute(QUEUE_ALERT, (digest, address, None, letter.subject, letter.text, letter.html)).rowcount
         for address in addresses
     )
 

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 # Non-ASCII bodies are encoded, so that no server on the way needs to take eight bits.
 _POLICY = SMTP.clone(cte_type="7bit")
 
-_INSERT = """
+QUEUE_ALERT = """
 insert into quality.alert (digest, recipient, build_id, subject, body_text, body_html) values (%s, %s, %s, %s, %s, %s)
 on conflict (digest, recipient) do nothing
 """
@@ -99,7 +99,7 @@ def notify(
         letter = compose(news, is_sample=warehouse.is_sample)
         with warehouse.connect("gate") as connection:
             is_new = connection.execute(
-                _INSERT, (news.digest, recipient, build_id, letter.subject, letter.text, letter.html)
+                QUEUE_ALERT, (news.digest, recipient, build_id, letter.subject, letter.text, letter.html)
             ).rowcount
         already_told += not is_new
     count, paths = _send_all(warehouse, settings.outbox, known.sender, send)

@@ -74,6 +74,49 @@
 {%- endmacro %}
 
 {#-
+    Three CTEs, the last called `grouped`: the facts in the peer groups that their bodies are in on the last day of their year, of
+    one `kind` of groups or of all. In a build of changes the cells of find_changed_cells(), in all groups: which of them changed,
+    redo_group() tells. `offset 0` holds the order: the few cells that changed, then their places in groups. The planner would join
+    every fact to every group that changed in its year, whether the body is in it or not.
+-#}
+{% macro facts_in_groups(columns, where='true', kind=none) -%}
+facts as (
+
+    select
+        {%- for column in columns %}
+        fact.{{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('fct_indicator_value') }} as fact
+    where {{ where }} and {% if is_incremental() or not execute %}{{ redo_cell('fact') }}{% else %}true{% endif %}
+    offset 0
+
+),
+
+memberships as (
+
+    select * from {{ ref('int_peer_group__membership') }}
+    {%- if kind %}
+    where peer_group_kind = '{{ kind }}'
+    {%- endif %}
+
+),
+
+grouped as (
+
+    select
+        memberships.peer_group_code,
+        facts.*
+    from facts
+    inner join memberships
+        on
+            facts.municipality_code = memberships.municipality_code
+            and left(facts.time_period, 4) between memberships.first_year and memberships.last_year
+    offset 0
+
+)
+{%- endmacro %}
+
+{#-
     Before a model that is built by peer groups: the temporary table changed_cell, the groups, indicators, sexes and periods in
     which a body that changed says otherwise than its profile holds. Profiles are made after all of those models, so what they
     hold is what was worked in; there are none before the first full build.

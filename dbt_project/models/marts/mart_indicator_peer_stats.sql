@@ -17,31 +17,10 @@
 
 with
 
--- `offset 0` holds the order: the few cells that changed, then their places in groups. The planner would join every fact to every
--- group that changed in its year, whether the body is in it or not.
-facts as (
-
-    select
-        fact.municipality_code,
-        fact.collection_code,
-        fact.indicator_code,
-        fact.time_period,
-        fact.period_start,
-        fact.sex,
-        fact.unit_measure,
-        fact.obs_value,
-        fact.is_sample
-    from {{ ref('fct_indicator_value') }} as fact
-    where {% if is_incremental() or not execute %}{{ redo_cell('fact') }}{% else %}true{% endif %}
-    offset 0  -- noqa: AM09
-
-),
-
-memberships as (
-
-    select * from {{ ref('int_peer_group__membership') }}
-
-),
+{{ facts_in_groups([
+    'municipality_code', 'collection_code', 'indicator_code', 'time_period', 'period_start', 'sex', 'unit_measure', 'obs_value',
+    'is_sample',
+]) }},
 
 groups as (
 
@@ -51,20 +30,6 @@ groups as (
         name_uk,
         name_en
     from memberships
-
-),
-
-grouped as (
-
-    select
-        memberships.peer_group_code,
-        facts.*
-    from facts
-    inner join memberships
-        on
-            facts.municipality_code = memberships.municipality_code
-            and left(facts.time_period, 4) between memberships.first_year and memberships.last_year
-    offset 0  -- noqa: AM09
 
 ),
 

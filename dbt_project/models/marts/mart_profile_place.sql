@@ -17,48 +17,15 @@
 
 with
 
--- `offset 0` holds the order, as in mart_indicator_peer_stats
-facts as (
-
-    select
-        fact.municipality_code,
-        fact.collection_code,
-        fact.indicator_code,
-        fact.time_period,
-        fact.sex,
-        fact.obs_value
-    from {{ ref('fct_indicator_value') }} as fact
-    where
-        fact.obs_value is not null
-        and {% if is_incremental() or not execute %}{{ redo_cell('fact') }}{% else %}true{% endif %}
-    offset 0  -- noqa: AM09
-
-),
-
-memberships as (
-
-    select * from {{ ref('int_peer_group__membership') }}
-    where peer_group_kind = '{{ var("profile_peer_group_kind") }}'
-
-),
+{{ facts_in_groups(
+    ['municipality_code', 'collection_code', 'indicator_code', 'time_period', 'sex', 'obs_value'],
+    where='fact.obs_value is not null',
+    kind=var('profile_peer_group_kind'),
+) }},
 
 peer_stats as (
 
     select * from {{ ref('mart_indicator_peer_stats') }}
-
-),
-
-grouped as (
-
-    select
-        memberships.peer_group_code,
-        facts.*
-    from facts
-    inner join memberships
-        on
-            facts.municipality_code = memberships.municipality_code
-            and left(facts.time_period, 4) between memberships.first_year and memberships.last_year
-    offset 0  -- noqa: AM09
 
 ),
 

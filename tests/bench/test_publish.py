@@ -82,7 +82,7 @@ def history(template_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFact
                 (2025, years, BODIES, INDICATORS),
             )
             connection.execute(
-                "create index on build.fct_indicator_value (municipality_code, indicator_code, time_period, sex)"
+                "create unique index on build.fct_indicator_value (municipality_code, indicator_code, time_period, sex)"
             )
             connection.execute("analyze build.fct_indicator_value")
         build = start_build(warehouse, force=True)

@@ -110,10 +110,57 @@ def test_only_touched_groups_are_asked(layers: Warehouse) -> None:
     derive(layers, "WAT.D06", values)
     derive(layers, "WAT.D06", values, "2023")
     derive(layers, "WAT.D06", {f"L{n}": 4.0 for n in range(1, 6)})
+    asked = {"pass": 22, "no_data": 5}  # five are too few to compare with
+    assert apply_peer_rules(layers, 1, True) == asked
+    derive(layers, "WAT.D06", {"S3": 44.5})
     with layers.connect("publisher") as connection:
         connection.execute("insert into ops.changed_key values ('S3', '2024', 'submissions')")
-    assert apply_peer_rules(layers, 1, False) == {"pass": 11}
-    assert apply_peer_rules(layers, 1, True) == {"pass": 22, "no_data": 5}  # five are too few to compare with
+    assert apply_peer_rules(layers, 2, False) == {"pass": 11}
+    with layers.connect("gate") as connection:
+        connection.execute("delete from quality.peer_answer")
+    assert apply_peer_rules(layers, 2, False) == asked  # nothing was asked before, so all are
+
+
+def test_what_was_told_of_another_group_stands(layers: Warehouse) -> None:
+    """A body of another size is in the country with those that were told; its change is no matter of theirs."""
+    derive(layers, "WAT.D06", {**{f"S{n}": 4.0 + n / 10 for n in range(1, 11)}, "S11": 950.0, "X": 5.0})
+    with layers.connect("transformer") as connection:
+        connection.execute(
+            "insert into indicators.int_peer_group__membership values ('X', 'size', 'size:large'), ('X', 'country', 'UA')"
+        )
+    apply_peer_rules(layers, 1, True)
+    derive(layers, "WAT.D06", {"X": 6.0})
+    with layers.connect("publisher") as connection:
+        connection.execute("insert into ops.changed_key values ('X', '2024', 'submissions')")
+    assert apply_peer_rules(layers, 2, False) == {"no_data": 1}
+    assert told(layers) == [("S11", True)]
+
+
+def test_a_group_in_which_no_figure_moved_is_left_alone(layers: Warehouse) -> None:
+    """Sent again as it was: what was told gets its new place, and the rules that told nothing of it ask nobody."""
+    usual = {f"S{n}": 4.0 + n / 10 for n in range(1, 11)}
+    derive(layers, "WAT.D06", {**usual, "S11": 950.0})
+    derive(layers, "WAT.D18", {f"S{n}": 50.0 + n for n in range(1, 12)})
+    with layers.connect("transformer") as connection:
+        connection.execute(
+            "insert into indicators.int_observation__accepted values"
+            " ('ASMS', 'S11', '2024', 'WAT.013', 'T', 95, 'A', 'sent', 'WAT', 'D17', 'l')"
+        )
+    apply_peer_rules(layers, 1, True)
+    with layers.connect("transformer") as connection:
+        connection.execute("update indicators.int_observation__accepted set cell = 'D18'")
+    with layers.connect("publisher") as connection:
+        connection.execute(
+            "insert into ops.changed_key values ('S11', '2024', 'submissions'), ('S1', '2024', 'submissions')"
+        )
+    assert apply_peer_rules(layers, 2, False) == {"pass": 10, "fail": 1}
+    assert told(layers, "municipality_code, cell, is_open") == [("S11", "D17", False), ("S11", "D18", True)]
+
+    # the figure is gone: what was told of it is, and the ten that are left are asked
+    with layers.connect("transformer") as connection:
+        connection.execute("delete from indicators.int_indicator__derived where municipality_code = 'S11'")
+    assert apply_peer_rules(layers, 3, False) == {"pass": 20}
+    assert told(layers) == [("S11", False), ("S11", False)]
 
 
 def test_what_cannot_be_compared_is_not_told(layers: Warehouse) -> None:

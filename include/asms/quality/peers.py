@@ -1,57 +1,117 @@
 """The rules against peers: the figures of a body beside those of its peer group, by the robust z.
 
 Asked after the indicators are computed, of accepted and derived values alike, and of whole groups: where one body changed, the
-median of its group did, and with it the verdict on each of its members. Groups that no body changed of are left alone.
+median of its group did, and with it the verdict on each of its members. What was asked last is kept in ``quality.peer_answer``,
+so groups in which no figure moved are left alone.
 """
 
 import logging
+from collections.abc import Iterator
 
-from asms.quality.rule_sql import AS_TEXT, CREATE_FOUND, CREATE_VERDICTS
+from asms.quality.rule_sql import AS_TEXT, CREATE_FOUND, CREATE_VERDICTS, redone
 from asms.quality.rules import open_findings
 from asms.warehouse.connection import Warehouse
 
 logger = logging.getLogger(__name__)
 
-# The groups and years to ask about: those that the build redoes, as the peer statistics in the marts do, or all.
-_TOUCHED = """
-create temporary table touched as
-select member.municipality_code, member.peer_group_code, member.peer_group_kind, asked.time_period
-from ({groups}) as asked
+# The answers, as they are now, of the bodies and years that the build redoes.
+_ANSWERED = """
+create temporary table answered as
+select
+    peer_limit.rule_id, member.peer_group_code, answer.collection_code, answer.municipality_code, answer.time_period,
+    answer.indicator_code, answer.obs_value, answer.obs_status
+from (
+    select collection_code, municipality_code, time_period, indicator_code, sex, obs_value, obs_status
+    from indicators.int_indicator__derived as derived
+    where {derived_redone}
+    union all
+    select collection_code, municipality_code, time_period, indicator_code, sex, obs_value, obs_status
+    from indicators.int_observation__accepted as accepted
+    where {accepted_redone}
+) as answer
+inner join catalogue.peer_limit as peer_limit on answer.indicator_code = peer_limit.indicator_code and answer.sex = 'T'
+inner join quality.rule as rule
+    on
+        peer_limit.rule_id = rule.rule_id
+        and rule.is_active
+        and coalesce(left(answer.time_period, 4)::integer >= rule.valid_from, true)
+        and coalesce(left(answer.time_period, 4)::integer <= rule.valid_to, true)
 inner join indicators.int_peer_group__membership as member
     on
-        asked.peer_group_code = member.peer_group_code
-        and left(asked.time_period, 4) between member.first_year and member.last_year
+        answer.municipality_code = member.municipality_code
+        and peer_limit.peer_group_kind = member.peer_group_kind
+        and left(answer.time_period, 4) between member.first_year and member.last_year
 """
-_CHANGED_GROUPS = "select peer_group_code, time_period from indicators.int_peer_group__changed"
-_ALL_GROUPS = """
-select known.peer_group_code, sent.time_period
-from (select distinct peer_group_code from indicators.int_peer_group__membership) as known
-cross join (select distinct time_period from staging.stg_submissions__return) as sent
+
+# What is answered otherwise than it was asked of, each with the group that it was or is in.
+_MOVED = """
+create temporary table moved as
+select rule_id, peer_group_code, municipality_code, time_period
+from (
+    select *, true as is_now from answered
+    union all
+    select *, false as is_now from quality.peer_answer as asked where {asked_redone}
+) as either
+group by
+    rule_id, peer_group_code, collection_code, municipality_code, time_period, indicator_code, obs_value, obs_status
+having count(*) = 1
+"""
+
+_FORGET = """
+delete from quality.peer_answer as asked
+using moved
+where
+    asked.rule_id = moved.rule_id
+    and asked.municipality_code = moved.municipality_code
+    and asked.time_period = moved.time_period
+"""
+
+_REMEMBER = """
+insert into quality.peer_answer (
+    rule_id, peer_group_code, collection_code, municipality_code, time_period, indicator_code, obs_value, obs_status
+)
+select
+    answered.rule_id, answered.peer_group_code, answered.collection_code, answered.municipality_code, answered.time_period,
+    answered.indicator_code, answered.obs_value, answered.obs_status
+from answered
+left join quality.peer_answer as asked
+    on
+        answered.rule_id = asked.rule_id
+        and answered.municipality_code = asked.municipality_code
+        and answered.time_period = asked.time_period
+        and answered.collection_code = asked.collection_code
+        and answered.peer_group_code = asked.peer_group_code
+where asked.rule_id is null
+"""
+
+# Also asked again: what was told of a body that sent again, since its cells have another place now.
+_TOUCHED = """
+create temporary table touched as
+select rule_id, peer_group_code, time_period from moved
+union
+select asked.rule_id, asked.peer_group_code, asked.time_period
+from quality.finding as finding
+inner join quality.peer_answer as asked
+    on
+        finding.rule_id = asked.rule_id
+        and finding.municipality_code = asked.municipality_code
+        and finding.time_period = asked.time_period
+where finding.is_open and {finding_redone}
+"""
+_TOUCHED_ALL = """
+create temporary table touched as
+select distinct rule_id, peer_group_code, time_period from quality.peer_answer
 """
 
 _COMPARED = """
 create temporary table compared as
-select
-    peer_limit.rule_id, touched.peer_group_code, answer.collection_code, answer.municipality_code, answer.time_period,
-    answer.indicator_code, answer.obs_value, answer.obs_status
+select asked.*
 from touched
-inner join catalogue.peer_limit as peer_limit on touched.peer_group_kind = peer_limit.peer_group_kind
-inner join quality.rule as rule on peer_limit.rule_id = rule.rule_id and rule.is_active
-inner join (
-    select collection_code, municipality_code, time_period, indicator_code, sex, obs_value, obs_status
-    from indicators.int_indicator__derived
-    union all
-    select collection_code, municipality_code, time_period, indicator_code, sex, obs_value, obs_status
-    from indicators.int_observation__accepted
-) as answer
+inner join quality.peer_answer as asked
     on
-        touched.municipality_code = answer.municipality_code
-        and touched.time_period = answer.time_period
-        and peer_limit.indicator_code = answer.indicator_code
-        and answer.sex = 'T'
-where
-    coalesce(left(touched.time_period, 4)::integer >= rule.valid_from, true)
-    and coalesce(left(touched.time_period, 4)::integer <= rule.valid_to, true)
+        touched.rule_id = asked.rule_id
+        and touched.peer_group_code = asked.peer_group_code
+        and touched.time_period = asked.time_period
 """
 
 # `n` counts the body itself: of ten, nine are its peers.
@@ -134,32 +194,51 @@ where judged.verdict = 'fail'
 
 _COUNT = "insert into verdict_now select rule_id, verdict, count(*) from judged_by_peers group by rule_id, verdict"
 
-_WAS_ASKED = "(finding.municipality_code, finding.time_period) in (select municipality_code, time_period from touched)"
+_WAS_ASKED = """
+(finding.rule_id, finding.municipality_code, finding.time_period) in (
+    select rule_id, municipality_code, time_period from compared
+    union all
+    select rule_id, municipality_code, time_period from moved
+)
+"""
+
+
+_ANY_ANSWER = "select 1 from quality.peer_answer limit 1"
+
+
+def _statements(*, is_full: bool) -> Iterator[str]:
+    yield CREATE_FOUND
+    yield CREATE_VERDICTS
+    yield _ANSWERED.format(
+        derived_redone=redone("derived", is_full=is_full), accepted_redone=redone("accepted", is_full=is_full)
+    )
+    yield _MOVED.format(asked_redone=redone("asked", is_full=is_full))
+    yield "analyze answered"
+    yield "analyze moved"
+    yield _FORGET
+    yield _REMEMBER
+    yield _TOUCHED_ALL if is_full else _TOUCHED.format(finding_redone=redone("finding", is_full=is_full))
+    yield "analyze touched"
+    yield _COMPARED
+    yield "analyze compared"
+    yield _SPREAD
+    yield _JUDGE
+    yield _FIND
+    yield _COUNT
 
 
 def apply_peer_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str, int]:
     """Bring the findings against peers up to the indicators of this build; role ``gate``, one transaction.
 
-    Asks about the groups and years that the build redoes, or all when ``is_full``. Warnings alone come of it, so what was
-    accepted before stands. Running it twice changes nothing.
+    Asks about the groups in which a figure moved since they were asked last, or all when ``is_full``. Warnings alone come of it,
+    so what was accepted before stands. Running it twice changes nothing.
 
     Returns how often each verdict was given.
     """
-    steps = (
-        CREATE_FOUND,
-        CREATE_VERDICTS,
-        _TOUCHED.format(groups=_ALL_GROUPS if is_full else _CHANGED_GROUPS),
-        "analyze touched",
-        _COMPARED,
-        "analyze compared",
-        _SPREAD,
-        _JUDGE,
-        _FIND,
-        _COUNT,
-    )
     with warehouse.connect("gate") as connection:
         connection.execute("set work_mem = '192MB'")
-        for statement in steps:
+        is_full = is_full or connection.execute(_ANY_ANSWER).fetchone() is None
+        for statement in _statements(is_full=is_full):
             connection.execute(statement.encode())
         asked = "true" if is_full else _WAS_ASKED
         opened, closed = open_findings(connection, build_id, asked, level_is="= 'peers'", is_sample=warehouse.is_sample)

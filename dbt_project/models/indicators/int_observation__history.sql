@@ -3,9 +3,12 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
+        pre_hook='set local enable_nestloop = off',
         indexes=[{'columns': ['municipality_code', 'time_period']}],
     )
 }}
+
+-- The planner takes arrivals and rejections for one row, and would make them anew for each answer.
 
 with
 

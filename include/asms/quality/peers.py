@@ -207,6 +207,9 @@ _ANY_ANSWER = "select 1 from quality.peer_answer limit 1"
 
 
 def _statements(*, is_full: bool) -> Iterator[str]:
+    # The planner takes the few bodies for fewer, and would go through all rules for each of their answers.
+    yield "set local enable_nestloop = off"
+    yield "set local enable_mergejoin = off"
     yield CREATE_FOUND
     yield CREATE_VERDICTS
     yield _ANSWERED.format(
@@ -223,6 +226,7 @@ def _statements(*, is_full: bool) -> Iterator[str]:
     yield "analyze compared"
     yield _SPREAD
     yield _JUDGE
+    yield "set local enable_nestloop = on"
     yield _FIND
     yield _COUNT
 

@@ -194,12 +194,13 @@ where judged.verdict = 'fail'
 
 _COUNT = "insert into verdict_now select rule_id, verdict, count(*) from judged_by_peers group by rule_id, verdict"
 
+# `is true` keeps what was asked in one hash, and from being searched for each open finding.
 _WAS_ASKED = """
-(finding.rule_id, finding.municipality_code, finding.time_period) in (
+((finding.rule_id, finding.municipality_code, finding.time_period) in (
     select rule_id, municipality_code, time_period from compared
     union all
     select rule_id, municipality_code, time_period from moved
-)
+)) is true
 """
 
 

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from asms.catalogue.cards import Card, Catalogue, CatalogueError
 from asms.catalogue.compile import Compiled, Era, compile_catalogue, split_eras
+from asms.catalogue.disclosure import disclosure_problems
 from asms.catalogue.expression_sql import LARGEST, SMALLEST
 from asms.catalogue.grammar import Call, Expression, Negation, Number, Operation, Reference, parse_check, references
 from asms.catalogue.registers import register_problems
@@ -34,6 +35,7 @@ def check_catalogue(catalogue: Catalogue) -> list[str]:
 @lru_cache(maxsize=2)
 def _problems(catalogue: Catalogue) -> tuple[str, ...]:
     problems = [*_unknown_and_repeated(catalogue), *_version_problems(catalogue), *register_problems(catalogue)]
+    problems += disclosure_problems(catalogue)
     for card in (*catalogue.superseded, *catalogue.indicators):
         problems += _card_problems(catalogue, card)
     try:

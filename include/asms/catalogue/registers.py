@@ -104,8 +104,8 @@ def _line_problems(line: RegisterLine, card: "Card") -> Iterator[str]:
         yield f"register {line.register_code!r} has no measure {line.measure!r}; known are {MEASURES}"
     if line.sex not in card.sexes:
         yield "the card is not split by sex"
-    if card.conf_status == "restricted":
-        yield "a restricted indicator is not taken from an open register"
+    if card.conf_status != "free":
+        yield "only a free indicator is taken from an open register"
     if line.register_code != "open_budget":
         if line.codes or line.fund_type:
             yield "codes and fund_type belong to open_budget alone"

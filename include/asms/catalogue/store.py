@@ -9,6 +9,7 @@ import psycopg
 from asms.catalogue.cards import Catalogue, CatalogueError, Deadline, Rule, content_hash
 from asms.catalogue.check import check_catalogue
 from asms.catalogue.compile import Compiled, CompiledFormula, CompiledRule, FormulaTerm, compile_catalogue
+from asms.catalogue.disclosure import DisclosureCell, DisclosureTerm, disclosure_cells, disclosure_terms
 from asms.catalogue.expression_sql import Input
 from asms.catalogue.limits import CellLimit, cell_limits
 from asms.catalogue.load import load_catalogue, source_version
@@ -86,6 +87,7 @@ def _store(
     compiled = compile_catalogue(catalogue)
     limits = [vars(limit) for limit in (*cell_limits(catalogue.versions), *peer_limits(catalogue))]
     limits += [vars(source) for source in register_sources(catalogue)]
+    limits += [vars(line) for line in (*disclosure_cells(catalogue), *disclosure_terms(catalogue))]
     parts = {name: [vars(entry) for entry in entries] for name, entries in vars(compiled).items()}
     rule_version = content_hash([[rule.model_dump() for rule in catalogue.rules], parts, limits])
     version = (catalogue.catalogue_version, rule_version, catalogue.deadline_version)
@@ -108,7 +110,7 @@ def _store(
 
 def _replace_catalogue(connection: psycopg.Connection, catalogue: Catalogue, compiled: Compiled) -> None:
     connection.execute(
-        "delete from catalogue.register_source;"
+        "delete from catalogue.disclosure_term; delete from catalogue.disclosure_cell; delete from catalogue.register_source;"
         "delete from catalogue.peer_limit; delete from catalogue.cell_limit; delete from catalogue.compiled_rule;"
         "delete from catalogue.formula_term; delete from catalogue.formula_input; delete from catalogue.compiled_formula;"
         "delete from catalogue.indicator_version; delete from catalogue.indicator; delete from catalogue.domain;"
@@ -148,6 +150,8 @@ def catalogue_rows(catalogue: Catalogue, compiled: Compiled) -> dict[str, tuple[
     tables["cell_limit"] = (_names(CellLimit), _lines(cell_limits(catalogue.versions)))
     tables["peer_limit"] = (_names(PeerLimit), _lines(peer_limits(catalogue)))
     tables["register_source"] = (_names(RegisterSource), _lines(register_sources(catalogue)))
+    tables["disclosure_cell"] = (_names(DisclosureCell), _lines(disclosure_cells(catalogue)))
+    tables["disclosure_term"] = (_names(DisclosureTerm), _lines(disclosure_terms(catalogue)))
     return tables
 
 
@@ -164,13 +168,14 @@ def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], com
     )
 
 
-def _lines(
-    entries: Iterable[CompiledFormula | FormulaTerm | CompiledRule | CellLimit | PeerLimit | RegisterSource],
-) -> list[Sequence[object]]:
+_Line = (
+    CompiledFormula | FormulaTerm | CompiledRule | CellLimit | PeerLimit | RegisterSource | DisclosureCell | DisclosureTerm
+)
+
+
+def _lines(entries: Iterable[_Line]) -> list[Sequence[object]]:
     return [tuple(vars(entry).values()) for entry in entries]
 
 
-def _names(
-    kind: type[Input | CompiledFormula | FormulaTerm | CompiledRule | CellLimit | PeerLimit | RegisterSource],
-) -> list[str]:
+def _names(kind: type[Input | _Line]) -> list[str]:
     return [field.name for field in fields(kind)]

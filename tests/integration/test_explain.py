@@ -35,7 +35,7 @@ insert into published.dim_indicator_history values
 create table published.fct_indicator_value (
     municipality_code text, collection_code text, indicator_code text, time_period text, sex text, obs_value double precision,
     obs_status text, unit_measure text, is_derived boolean, submission_id text, release_from bigint, release_to bigint,
-    obs_source text, register_value double precision
+    obs_source text, register_value double precision, conf_status text default 'free'
 );
 insert into published.fct_indicator_value values
 ('UA1', 'ASMS', 'A.1', '2024', 'T', 10, 'A', 'осіб', false, 's1', 1, 2),

@@ -33,6 +33,14 @@ indicators as (
 
 ),
 
+suppressed as (
+
+    select hidden.*
+    from {{ ref('int_disclosure__suppressed') }} as hidden
+    where hidden.subject_kind = 'area' and {{ only_changed_keys('hidden', 'area', 'subject_code') }}
+
+),
+
 municipalities as (
 
     select
@@ -192,8 +200,9 @@ final as (
         listed.time_period,
         {{ period_start('listed.time_period') }} as period_start,
         listed.sex,
-        listed.obs_value,
+        {{ unless_hidden('listed.obs_value') }} as obs_value,
         case
+            when suppressed.reason is not null then 'C'
             when listed.reporting_count = 0 then 'M_NR'
             when not listed.has_value then 'M_NA'
             when listed.obs_value is null then 'M_Z'
@@ -212,6 +221,14 @@ final as (
     from listed
     inner join extents on listed.area_code = extents.area_code and listed.time_period = extents.time_period
     inner join indicators on listed.indicator_code = indicators.indicator_code
+    left join suppressed
+        on
+            listed.obs_value is not null
+            and listed.area_code = suppressed.subject_code
+            and listed.collection_code = suppressed.collection_code
+            and listed.indicator_code = suppressed.indicator_code
+            and listed.time_period = suppressed.time_period
+            and listed.sex = suppressed.sex
 
 )
 

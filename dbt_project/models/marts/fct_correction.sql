@@ -1,18 +1,85 @@
-select
-    corrections.collection_code,
-    corrections.municipality_code,
-    corrections.indicator_code,
-    corrections.time_period,
-    corrections.sex,
-    corrections.action,
-    corrections.expected_value,
-    corrections.reason,
-    corrections.provider,
-    corrections.is_applied,
-    corrections.reported_value,
-    corrections.reported_status,
-    corrections.corrected_value,
-    corrections.corrected_status
-from {{ ref('int_observation__correction') }} as corrections
-inner join {{ ref('stg_catalogue__indicator') }} as indicators on corrections.indicator_code = indicators.indicator_code
-where indicators.conf_status != 'restricted'
+with
+
+corrections as (
+
+    select * from {{ ref('int_observation__correction') }}
+
+),
+
+indicators as (
+
+    select * from {{ ref('stg_catalogue__indicator') }}
+
+),
+
+cells as (
+
+    select * from {{ ref('stg_catalogue__disclosure_cell') }}
+
+),
+
+-- what a correction says is hidden with all of its group, as what was replaced is
+suppressed as (
+
+    select
+        hidden.subject_code as municipality_code,
+        hidden.collection_code,
+        hidden.time_period,
+        cells.group_code,
+        'hidden' as reason
+    from {{ ref('int_disclosure__suppressed') }} as hidden
+    inner join cells on hidden.indicator_code = cells.indicator_code and hidden.sex = cells.sex
+    where hidden.subject_kind = 'reported'
+    union
+    select
+        corrections.municipality_code,
+        corrections.collection_code,
+        corrections.time_period,
+        cells.group_code,
+        'hidden' as reason
+    from corrections
+    inner join cells on corrections.indicator_code = cells.indicator_code and corrections.sex = cells.sex
+    where
+        (corrections.reported_value > 0 and corrections.reported_value < cells.least_count)
+        or (corrections.expected_value > 0 and corrections.expected_value < cells.least_count)
+        or (corrections.corrected_value > 0 and corrections.corrected_value < cells.least_count)
+
+),
+
+final as (
+
+    select
+        corrections.collection_code,
+        corrections.municipality_code,
+        corrections.indicator_code,
+        corrections.time_period,
+        corrections.sex,
+        corrections.action,
+        {{ unless_hidden('corrections.expected_value') }} as expected_value,
+        corrections.reason,
+        corrections.provider,
+        corrections.is_applied,
+        {{ unless_hidden('corrections.reported_value') }} as reported_value,
+        case
+            when suppressed.reason is not null and corrections.reported_value is not null then 'C'
+            else corrections.reported_status
+        end as reported_status,
+        {{ unless_hidden('corrections.corrected_value') }} as corrected_value,
+        case
+            when suppressed.reason is not null and corrections.corrected_value is not null then 'C'
+            else corrections.corrected_status
+        end as corrected_status
+    from corrections
+    inner join indicators on corrections.indicator_code = indicators.indicator_code
+    left join cells on corrections.indicator_code = cells.indicator_code and corrections.sex = cells.sex
+    left join suppressed
+        on
+            corrections.municipality_code = suppressed.municipality_code
+            and corrections.collection_code = suppressed.collection_code
+            and corrections.time_period = suppressed.time_period
+            and cells.group_code = suppressed.group_code
+    where indicators.conf_status != 'restricted'
+
+)
+
+select * from final

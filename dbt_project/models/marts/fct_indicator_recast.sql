@@ -32,6 +32,14 @@ indicators as (
 
 ),
 
+suppressed as (
+
+    select hidden.*
+    from {{ ref('int_disclosure__suppressed') }} as hidden
+    where hidden.subject_kind = 'recast' and {{ only_changed_keys('hidden', 'year') }}
+
+),
+
 observations as (
 
     select
@@ -73,9 +81,9 @@ final as (
         observations.time_period,
         {{ period_start('observations.time_period') }} as period_start,
         observations.sex,
-        observations.obs_value,
-        observations.obs_status,
-        observations.status_reason,
+        {{ unless_hidden('observations.obs_value') }} as obs_value,
+        {{ unless_hidden('observations.obs_status', "'C'") }} as obs_status,
+        {{ unless_hidden('observations.status_reason', "'suppressed'") }} as status_reason,
         observations.obs_status = 'B' as is_break,
         observations.part_count,
         observations.answered_count,
@@ -86,6 +94,14 @@ final as (
         observations.is_sample
     from observations
     inner join indicators on observations.indicator_code = indicators.indicator_code
+    left join suppressed
+        on
+            observations.obs_value is not null
+            and observations.municipality_code = suppressed.subject_code
+            and observations.collection_code = suppressed.collection_code
+            and observations.indicator_code = suppressed.indicator_code
+            and observations.time_period = suppressed.time_period
+            and observations.sex = suppressed.sex
     where indicators.conf_status != 'restricted' and {{ only_changed_keys('observations', 'year') }}
 
 )

@@ -32,6 +32,14 @@ indicators as (
 
 ),
 
+suppressed as (
+
+    select hidden.*
+    from {{ ref('int_disclosure__suppressed') }} as hidden
+    where hidden.subject_kind = 'reported' and {{ only_changed_keys('hidden', 'municipality', 'subject_code') }}
+
+),
+
 observations as (
 
     select
@@ -75,9 +83,9 @@ final as (
         observations.time_period,
         {{ period_start('observations.time_period') }} as period_start,
         observations.sex,
-        observations.obs_value,
-        observations.obs_status,
-        observations.status_reason,
+        {{ unless_hidden('observations.obs_value') }} as obs_value,
+        {{ unless_hidden('observations.obs_status', "'C'") }} as obs_status,
+        {{ unless_hidden('observations.status_reason', "'suppressed'") }} as status_reason,
         observations.obs_source,
         observations.register_value,
         indicators.unit_measure,
@@ -89,6 +97,14 @@ final as (
         observations.load_id
     from observations
     inner join indicators on observations.indicator_code = indicators.indicator_code
+    left join suppressed
+        on
+            observations.obs_value is not null
+            and observations.municipality_code = suppressed.subject_code
+            and indicators.collection_code = suppressed.collection_code
+            and observations.indicator_code = suppressed.indicator_code
+            and observations.time_period = suppressed.time_period
+            and observations.sex = suppressed.sex
     -- values of restricted indicators stay in the schema `indicators`, which no reader of marts may enter
     where indicators.conf_status != 'restricted' and {{ only_changed_keys('observations') }}
 

@@ -7,20 +7,85 @@
     )
 }}
 
-select
-    history.municipality_code,
-    history.collection_code,
-    history.indicator_code,
-    history.time_period,
-    history.sex,
-    history.known_from,
-    history.known_to,
-    history.obs_value,
-    history.obs_status,
-    history.status_reason,
-    indicators.unit_measure,
-    history.submission_id,
-    history.is_sample
-from {{ ref('int_observation__history') }} as history
-inner join {{ ref('stg_catalogue__indicator') }} as indicators on history.indicator_code = indicators.indicator_code
-where indicators.conf_status != 'restricted' and {{ only_changed_keys('history') }}
+with
+
+history as (
+
+    select told.*
+    from {{ ref('int_observation__history') }} as told
+    where {{ only_changed_keys('told') }}
+
+),
+
+indicators as (
+
+    select * from {{ ref('stg_catalogue__indicator') }}
+
+),
+
+cells as (
+
+    select * from {{ ref('stg_catalogue__disclosure_cell') }}
+
+),
+
+-- What was replaced is hidden with all of its group when any of the group is hidden now, or was small: it was in no release that
+-- could have hidden it well.
+suppressed as (
+
+    select
+        hidden.subject_code as municipality_code,
+        hidden.collection_code,
+        hidden.time_period,
+        cells.group_code,
+        'hidden' as reason
+    from {{ ref('int_disclosure__suppressed') }} as hidden
+    inner join cells on hidden.indicator_code = cells.indicator_code and hidden.sex = cells.sex
+    where hidden.subject_kind = 'reported' and {{ only_changed_keys('hidden', 'municipality', 'subject_code') }}
+    union
+    select
+        history.municipality_code,
+        history.collection_code,
+        history.time_period,
+        cells.group_code,
+        'hidden' as reason
+    from history
+    inner join cells on history.indicator_code = cells.indicator_code and history.sex = cells.sex
+    where history.obs_value > 0 and history.obs_value < cells.least_count
+
+),
+
+final as (
+
+    select
+        history.municipality_code,
+        history.collection_code,
+        history.indicator_code,
+        history.time_period,
+        history.sex,
+        history.known_from,
+        history.known_to,
+        {{ unless_hidden('history.obs_value') }} as obs_value,
+        {{ unless_hidden('history.obs_status', "'C'") }} as obs_status,
+        {{ unless_hidden('history.status_reason', "'suppressed'") }} as status_reason,
+        indicators.unit_measure,
+        history.submission_id,
+        history.is_sample
+    from history
+    inner join indicators on history.indicator_code = indicators.indicator_code
+    left join cells
+        on
+            history.obs_value is not null
+            and history.indicator_code = cells.indicator_code
+            and history.sex = cells.sex
+    left join suppressed
+        on
+            history.municipality_code = suppressed.municipality_code
+            and history.collection_code = suppressed.collection_code
+            and history.time_period = suppressed.time_period
+            and cells.group_code = suppressed.group_code
+    where indicators.conf_status != 'restricted'
+
+)
+
+select * from final

@@ -177,6 +177,7 @@ def publish(
             _record_release(connection, warehouse, build_id, new, changes, note)
         _record_inputs(connection, build_id, release_id)
         if is_new:
+            _record_disclosed(connection, new)
             record_manifest(connection, new, {name: mart.business_names for name, mart in stored.items()})
         connection.execute(
             "update ops.build set status = %s, release_id = %s, finished_at = now() where build_id = %s",
@@ -239,6 +240,104 @@ select distinct indicator_code, sex, time_period
 from published.{FACT_TABLE}
 where release_from = %(new)s or release_to = %(new)s
 """  # noqa: S608 - the table's name is a constant
+
+
+# What the release tells or hides of the cells whose small counts are hidden: of what changed, or of all in the first release that
+# writes it down. That a figure is gone is told as well, of what had been hidden.
+_DISCLOSED = """
+with
+
+shown as (
+
+    select
+        'reported' as subject_kind, fact.municipality_code as subject_code, fact.collection_code, fact.indicator_code,
+        fact.time_period, fact.sex, fact.release_from, fact.release_to, fact.obs_value,
+        fact.status_reason is not distinct from 'suppressed' as is_hidden
+    from published.fct_indicator_value as fact
+    union all
+    select
+        'area' as subject_kind, total.area_code as subject_code, total.collection_code, total.indicator_code,
+        total.time_period, total.sex, total.release_from, total.release_to, total.obs_value, total.obs_status = 'C' as is_hidden
+    from published.fct_area_value as total
+    union all
+    select
+        'reported' as subject_kind, past.municipality_code as subject_code, past.collection_code, past.indicator_code,
+        past.time_period, past.sex, past.release_from, past.release_to, past.obs_value, false as is_hidden
+    from published.fct_observation_history as past
+    where past.obs_value is not null
+
+)
+
+insert into ops.disclosed (
+    subject_kind, subject_code, collection_code, indicator_code, time_period, sex, obs_value, is_hidden, release_id
+)
+select distinct
+    shown.subject_kind, shown.subject_code, shown.collection_code, shown.indicator_code, shown.time_period, shown.sex,
+    case when shown.release_to is null then coalesce(shown.obs_value, known.obs_value) end,
+    shown.is_hidden and shown.release_to is null,
+    %(new)s
+from shown
+inner join catalogue.disclosure_cell as cell on shown.indicator_code = cell.indicator_code and shown.sex = cell.sex
+left join indicators.int_disclosure__cell as known
+    on
+        shown.is_hidden
+        and shown.subject_kind = 'reported'
+        and shown.subject_code = known.municipality_code
+        and shown.collection_code = known.collection_code
+        and shown.indicator_code = known.indicator_code
+        and shown.time_period = known.time_period
+        and shown.sex = known.sex
+where
+    {condition}
+    and (
+        shown.obs_value is not null
+        or shown.is_hidden
+        or exists (
+            select 1
+            from ops.disclosed as before
+            where
+                before.is_hidden
+                and before.time_period = shown.time_period
+                and before.indicator_code = shown.indicator_code
+                and before.subject_code = shown.subject_code
+                and before.sex = shown.sex
+        )
+    )
+on conflict do nothing
+"""
+
+
+_DISCLOSED_CHANGES = """
+(
+    shown.release_from = %(new)s and shown.release_to is null
+    or shown.release_to = %(new)s and shown.is_hidden and shown.subject_kind = 'reported' and not exists (
+        select 1
+        from published.fct_indicator_value as present
+        where
+            present.release_to is null
+            and present.municipality_code = shown.subject_code
+            and present.collection_code = shown.collection_code
+            and present.indicator_code = shown.indicator_code
+            and present.time_period = shown.time_period
+            and present.sex = shown.sex
+    )
+)
+"""
+
+
+def _record_disclosed(connection: psycopg.Connection, new: int) -> None:
+    row = connection.execute(
+        "select bool_and(to_regclass(name) is not null), not exists (select 1 from ops.disclosed) from unnest(%s::text[]) as name",
+        (
+            [
+                "published.fct_indicator_value", "published.fct_area_value", "published.fct_observation_history",
+                "indicators.int_disclosure__cell",
+            ],
+        ),
+    ).fetchone()  # fmt: skip
+    if row and row[0]:
+        condition = "shown.release_to is null" if row[1] else _DISCLOSED_CHANGES
+        connection.execute(sql.SQL(_DISCLOSED).format(condition=sql.SQL(condition)), {"new": new})
 
 
 def _in_order(marts: Sequence[Mart]) -> list[Mart]:

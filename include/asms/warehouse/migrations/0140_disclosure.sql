@@ -26,8 +26,8 @@ create table catalogue.disclosure_term (
 grant select on catalogue.disclosure_cell, catalogue.disclosure_term to asms_transformer, asms_gate, asms_publisher;
 grant select, insert, update, delete on catalogue.disclosure_cell, catalogue.disclosure_term to asms_loader;
 
--- What releases have told (a value) or hidden (NULL) of these cells. Only added to: what was told stays told, and what was hidden
--- stays hidden, or two releases side by side would give it away. Pruning releases leaves it alone.
+-- What releases have told or hidden of these cells; NULL where there was no figure. Only added to: what was told stays told, and
+-- what was hidden stays hidden, or two releases side by side would give it away. Pruning releases leaves it alone.
 create table ops.disclosed (
     subject_kind text not null check (subject_kind in ('reported', 'area')),
     subject_code text not null,
@@ -36,8 +36,11 @@ create table ops.disclosed (
     time_period text not null,
     sex text not null check (sex in ('T', 'F', 'M')),
     obs_value double precision,
+    is_hidden boolean not null,
     release_id bigint not null references ops.release, -- the first that did
-    unique nulls not distinct (time_period, indicator_code, subject_code, sex, subject_kind, collection_code, obs_value)
+    unique nulls not distinct (
+        time_period, indicator_code, subject_code, sex, subject_kind, collection_code, obs_value, is_hidden
+    )
 );
 
 grant select on ops.disclosed to asms_transformer, asms_gate, asms_publisher;

@@ -23,7 +23,9 @@ select
     source.sha256 as file_sha256,
     source.sheet,
     source.cell,
-    source.value_text as written_text,
+    case
+        when given.conf_status = 'free' or (given.obs_value is not null and given.obs_source != 'corrected') then source.value_text
+    end as written_text,
     source.sender,
     source.received_at,
     source.load_id,

@@ -120,6 +120,10 @@ _MACROS = (
     "allowed_difference.sql",
 )
 _MODELS = ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input")
+_NOT_ASKED = (
+    "compiled_formula", "formula_term", "indicator_version", "peer_limit", "disclosure_cell", "disclosure_term",
+)  # fmt: skip
+"""Tables of the catalogue of which a check of one file asks nothing."""
 _ONLY = "offline"
 _WIDE = 100_000  # characters of a statement that holds hundreds of expressions
 _SLOTS = re.compile(r"\b([vm])\[(\d+)\]")
@@ -369,7 +373,7 @@ def _fill(
     connection: "DuckDBPyConnection", catalogue: Catalogue, compiled: Compiled, sent: Sequence[SentReturn]
 ) -> None:
     for table, (_, rows) in catalogue_rows(catalogue, compiled).items():
-        if table not in ("compiled_formula", "formula_term", "indicator_version", "peer_limit"):
+        if table not in _NOT_ASKED:
             _insert(connection, f"catalogue.{table}", rows)
     _insert(connection, "quality.rule", [(r.rule_id, r.severity, r.valid_from, r.valid_to) for r in catalogue.rules])
     with (DBT_DIR / "seeds" / "missing_reason.csv").open(encoding="utf-8", newline="") as file:

@@ -42,6 +42,9 @@ create table indicators.int_indicator__derived (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
     obs_value double precision, obs_status text
 );
+create table indicators.int_disclosure__suppressed (
+    subject_kind text, subject_code text, collection_code text, indicator_code text, time_period text, sex text
+);
 create table build.dim_municipality (
     municipality_code text, name_uk text, name_en text, category text, raion_code text, oblast_code text,
     oblast_name_uk text, population bigint

@@ -24,6 +24,7 @@ from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.release import publish
 from tests.conftest import DBT_DATABASES, copied
+from tests.disclosure import Attack
 
 VINNYTSIA = "UA05020030000031457"
 LUTSK = "UA07080170000013585"
@@ -171,6 +172,11 @@ def _kind(value: str | None) -> str:
     return "number" if value.replace(".", "").isdigit() else "text"
 
 
+def _combatants(total: int, women: int, men: int) -> Cells:
+    """Of SOC.030, a card whose small counts are hidden."""
+    return {("SOC.030", sex): str(count) for sex, count in zip("TFM", (total, women, men), strict=True)}
+
+
 def _with_two_densities() -> Catalogue:
     """The catalogue with a second version of the density of population: from 2024 on, of the mean population."""
     found = load_catalogue()
@@ -199,12 +205,16 @@ def house(
             {
                 ("TER.001", "T"): "70", ("POP.001", "T"): "1000", ("POP.001", "F"): "520", ("POP.001", "M"): "480",
                 ("POP.010", "T"): "30", ("POP.011", "T"): "10", ("TER.004", "T"): "сто", ("SAF.001", "T"): "3",
-                ("REV.004", "T"): "1000",
+                ("REV.004", "T"): "1000", **_combatants(3, 1, 2),
             },
         )  # fmt: skip
-        house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "400", ("REV.001", "T"): "–"})
+        house.send(
+            LUTSK,
+            "2023",
+            {("TER.001", "T"): "0", ("POP.001", "T"): "400", ("REV.001", "T"): "–", **_combatants(30, 12, 18)},
+        )
         house.send(LUTSK, "2024", {("TER.001", "T"): "10", ("POP.001", "T"): "410"})
-        house.send(KOVEL, "2023", {("POP.001", "T"): "400", ("POP.010", "T"): "6"})
+        house.send(KOVEL, "2023", {("POP.001", "T"): "400", ("POP.010", "T"): "6", **_combatants(40, 22, 18)})
         house.send(KOVEL, "2024", {("POP.001", "T"): "410", ("POP.010", "T"): "7"})
         house.answer("02536000000", 2022, [(1, "11010000", "10.10"), (2, "11010000", "30.30"), (2, "18010000", "5")])
         house.answer("0253600000", 2023, [(12, "11010000", "1000000")])
@@ -255,8 +265,12 @@ def test_published_values_are_what_next_years_template_shows(house: House) -> No
             ("TER.001", "T"): 70.0, ("POP.001", "T"): 1000.0, ("POP.001", "F"): 520.0, ("POP.001", "M"): 480.0,
             ("POP.010", "T"): 30.0, ("POP.011", "T"): 10.0, ("REV.004", "T"): 1000.0,
             ("REV.002", "T"): 1000.0, ("REV.010", "T"): 1000.0,  # what a register answered
+            **dict.fromkeys(_combatants(3, 1, 2), "конфіденційно (C)"),
         },
-        LUTSK: {("TER.001", "T"): 0.0, ("POP.001", "T"): 400.0, ("REV.001", "T"): "не застосовується (M_NA)"},
+        LUTSK: {
+            ("TER.001", "T"): 0.0, ("POP.001", "T"): 400.0, ("REV.001", "T"): "не застосовується (M_NA)",
+            **dict.fromkeys(_combatants(30, 12, 18), "конфіденційно (C)"),
+        },
     }  # fmt: skip
 
 
@@ -274,6 +288,111 @@ def test_restricted_values_stop_before_the_marts(house: House) -> None:
     assert house.query("select name_uk is not null from build.dim_indicator where indicator_code = 'SAF.001'") == [
         (True,)
     ]
+
+
+_HIDDEN = "select subject_kind, subject_code, indicator_code, time_period, sex, reason from indicators.int_disclosure__suppressed"
+_CARRIERS = """
+select relation.relname, array_agg(attribute.attname::text order by attribute.attnum),
+    array_agg(attribute.attname::text) filter (where atttypid in ('double precision'::regtype, 'numeric'::regtype))
+from pg_class as relation inner join pg_attribute as attribute on relation.oid = attribute.attrelid and attribute.attnum > 0
+where relation.relnamespace = 'marts'::regnamespace
+group by relation.relname
+having array_agg(attribute.attname::text) @> '{indicator_code,time_period}'
+and array_agg(attribute.attname::text) && '{municipality_code,area_code}'
+"""
+_OF_OTHERS = {"population_share", "peer_median", "input_value", "previous_value", "change_value", "change_percent"}
+"""Figures beside a hidden one that are not its own; of the year before, or of an input, they are asked where they stand."""
+
+
+def test_hidden_figures_are_in_no_mart(house: House) -> None:
+    """Vinnytsia has three combatants, alone in its oblast: Volyn is hidden beside it, by the smaller of its two returns."""
+    hidden = house.query(_HIDDEN)
+    assert {row[1] for row in hidden if row[:1] == ("reported",)} == {VINNYTSIA, LUTSK}
+    assert ("reported", VINNYTSIA, "SOC.030", "2023", "F", "primary") in hidden
+    assert ("reported", LUTSK, "SOC.030", "2023", "F", "secondary") in hidden
+    assert ("reported", VINNYTSIA, "SOC.D09", "2023", "T", "secondary") in hidden, "a share of a hidden figure"
+    keys = {row[1:5] for row in hidden}
+    asked = set()
+    with house.warehouse.connect("bi") as connection:
+        for name, columns, figures in connection.execute(_CARRIERS).fetchall():
+            owners = [column for column in ("municipality_code", "area_code") if column in columns]
+            sex = "sex" if "sex" in columns else "'T'"
+            for figure in figures or []:
+                if figure in _OF_OTHERS:
+                    continue
+                shown = connection.execute(
+                    f"select {owners[0]}, indicator_code, time_period, {sex} from marts.{name} where {figure} is not null"  # type: ignore[arg-type]
+                ).fetchall()
+                assert keys.isdisjoint(shown), (name, figure)
+                asked.add((name, figure))
+        inputs = connection.execute(
+            "select municipality_code, input_indicator_code, input_time_period, input_sex, written_text "
+            "from marts.explain_value where input_value is not null or written_text is not null"
+        ).fetchall()
+        assert (KOVEL, "SOC.030", "2023", "T", "40") in inputs
+        assert keys.isdisjoint(row[:4] for row in inputs)
+        for function in ("release_value(1)", "indicator_value_as_of(now())"):
+            rows = connection.execute(
+                f"select municipality_code, indicator_code, time_period, sex, obs_value, obs_status from marts.{function}"  # type: ignore[arg-type]
+            ).fetchall()
+            told = {row[:4]: row[4:] for row in rows}
+            assert told[VINNYTSIA, "SOC.030", "2023", "T"] == (None, "C"), function
+            assert told[KOVEL, "SOC.030", "2023", "T"] == (40.0, "A"), function
+            assert keys.isdisjoint(key for key, (value, _) in told.items() if value is not None), function
+    assert {
+        ("fct_indicator_value", "obs_value"), ("fct_area_value", "obs_value"), ("fct_indicator_series", "obs_value"),
+        ("fct_indicator_recast", "obs_value"), ("fct_observation_history", "obs_value"), ("fct_revision", "new_value"),
+        ("fct_correction", "reported_value"), ("mart_municipality_profile", "obs_value"), ("explain_value", "obs_value"),
+    } <= asked  # fmt: skip
+    assert house.query(
+        "select n, median from marts.mart_indicator_peer_stats "
+        "where indicator_code = 'SOC.030' and sex = 'T' and peer_group_code = 'UA' and time_period = '2023'"
+    ) == [(1, 40.0)], "told are Kovel's 40 alone"
+
+
+def test_a_solver_does_not_recover_what_the_marts_hide(house: House) -> None:
+    with house.warehouse.connect("bi") as connection:
+        bodies = dict(
+            connection.execute(
+                "select municipality_code, (raion_code, oblast_code) from marts.dim_municipality "
+                "where municipality_code = any(%s)", ([VINNYTSIA, LUTSK, KOVEL],)
+            ).fetchall()
+        )  # fmt: skip
+        shown = connection.execute(
+            "select municipality_code, sex, obs_value, obs_status from marts.fct_indicator_value "
+            "where indicator_code = 'SOC.030' and time_period = '2023' union all "
+            "select area_code, sex, obs_value, obs_status from marts.fct_area_value "
+            "where indicator_code = 'SOC.030' and time_period = '2023'"
+        ).fetchall()
+    known = Attack(
+        told={(code, sex): value for code, sex, value, _ in shown if value is not None},
+        hidden={(code, sex) for code, sex, _, status in shown if status == "C"},
+    )
+    for sex in "TFM":
+        for raion, _ in bodies.values():
+            known.equations.append([((raion, sex), 1), *(((b, sex), -1) for b in bodies if bodies[b][0] == raion)])
+        for _, oblast in bodies.values():
+            raions = sorted({bodies[b][0] for b in bodies if bodies[b][1] == oblast})
+            known.equations.append([((oblast, sex), 1), *(((raion, sex), -1) for raion in raions)])
+        known.equations.append([(("UA", sex), 1), *(((o, sex), -1) for o in sorted({o for _, o in bodies.values()}))])
+    known.equations += [[((body, "T"), 1), ((body, "F"), -1), ((body, "M"), -1)] for body in bodies]
+    assert known.told["UA", "T"] == 73.0 and known.told[KOVEL, "T"] == 40.0
+    small = [(VINNYTSIA, sex) for sex in "TFM"]
+    for low, high in known.bounds(small).values():
+        assert low == 0.0 and high >= 4.0, "anything small is possible, and more"
+    known.told[LUTSK, "T"] = 30.0
+    assert known.bounds(small)[VINNYTSIA, "T"] == (3.0, 3.0), "without what is hidden beside it"
+
+
+def test_a_release_writes_down_what_it_told_and_hid(house: House) -> None:
+    told = house.query(
+        "select subject_code, obs_value, is_hidden from ops.disclosed "
+        "where indicator_code = 'SOC.030' and sex = 'T' and subject_kind = 'reported' order by obs_value"
+    )
+    assert told == [(VINNYTSIA, 3.0, True), (LUTSK, 30.0, True), (KOVEL, 40.0, False)]
+    assert house.query(
+        "select count(*) from ops.disclosed where subject_kind = 'area' and not is_hidden and sex = 'T'"
+    ) == [(2,)], "Kovel's raion and the country"
 
 
 def test_a_value_is_explained_by_the_version_of_its_year(house: House) -> None:
@@ -360,7 +479,9 @@ order by 1, 2, 3
 def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     own_house.batch = 2
     own_house.send(VINNYTSIA, "2024", {("TER.001", "T"): "70", ("POP.001", "T"): "1100"})
-    own_house.send(LUTSK, "2023", {("TER.001", "T"): "8", ("POP.001", "T"): None, ("TER.004", "T"): "7"})
+    own_house.send(
+        LUTSK, "2023", {("TER.001", "T"): "8", ("POP.001", "T"): None, ("TER.004", "T"): "7", **_combatants(80, 30, 50)}
+    )
     own_house.send(KYIV, "2023", {("TER.001", "T"): "800", ("POP.001", "T"): "5000"}, path="a.xlsx")
     own_house.send(KYIV, "2023", {("TER.001", "T"): "801", ("POP.001", "T"): "5000"}, path="b.xlsx")
     own_house.answer("02536000000", 2022, [(1, "11010000", "10.10")])
@@ -376,6 +497,8 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
     )
     assert own_house.value(LUTSK, "TER.004", "2023") == (7.0, "A")
     assert own_house.value(LUTSK, "REV.001", "2023") == (None, "M_NA"), "what the newer return does not ask stands"
+    assert own_house.value(LUTSK, "SOC.030", "2023") == (None, "C"), "larger than Kovel's by now, and hidden as before"
+    assert own_house.value(KOVEL, "SOC.030", "2023") == (40.0, "A"), "what was told stays told"
     assert own_house.value(KYIV, "TER.001", "2023") == (None, "M_Q"), "two files of one batch contradict each other"
     assert own_house.value(VINNYTSIA, "POP.D03", "2023") == (pytest.approx(20 / 1050 * 1000), "A"), "now it is due"
     assert own_house.query(

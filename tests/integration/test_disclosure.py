@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -73,7 +73,10 @@ def hide(
     total = release.group
     tier = {(card, sex): "T" if (card, sex) == (total, "T") else "S" for card in CARDS[total] for sex in SEXES}
     was_hidden = {key for old in before for key in old.hidden}
-    reported = {**{key: 0 for key in was_hidden if key[0] in BODIES and key not in release.reported}, **release.reported}
+    reported = {
+        **{key: 0 for key in was_hidden if key[0] in BODIES and key not in release.reported},
+        **release.reported,
+    }
     with connection.transaction(force_rollback=True), connection.cursor() as cursor:
         cursor.execute(
             "create temporary table hide_leaf (scope_no integer, node text, parent text, kind text, indicator_code text, sex text,"
@@ -152,7 +155,7 @@ def recovered(releases: list[Release]) -> dict[Key, tuple[float, float]]:
 
 def make_release(seed: int, group: str, missing: float = 0.1) -> Release:
     """Figures as they are: many zeros, many small, some large; some bodies report nothing, or not of women and men."""
-    chance = random.Random(f"{group} {seed}")
+    chance = random.Random(f"{group} {seed}")  # noqa: S311 - figures, not secrets
     reported: dict[Key, int] = {}
     for body in BODIES:
         if chance.random() < missing:
@@ -175,7 +178,7 @@ def make_release(seed: int, group: str, missing: float = 0.1) -> Release:
 
 def change_release(seed: int, release: Release) -> Release:
     """The next night: a few bodies send a return, another one, or an empty one."""
-    chance = random.Random(f"change {seed}")
+    chance = random.Random(f"change {seed}")  # noqa: S311 - figures, not secrets
     other = make_release(seed + 1000, release.group, missing=0.2).reported
     changed = set(chance.sample(sorted(BODIES), chance.randint(1, 4)))
     reported = {key: value for key, value in release.reported.items() if key[0] not in changed}
@@ -226,7 +229,17 @@ def test_no_difference_of_releases_gives_a_figure_away(session: psycopg.Connecti
 
 
 def test_a_total_that_one_body_gives_is_hidden(session: psycopg.Connection) -> None:
-    reported = {"H111": 900, "H112": 10, "H113": 20, "H121": 70, "H122": 80, "H211": 800, "H212": 700, "H221": 90, "H222": 60}
+    reported = {
+        "H111": 900,
+        "H112": 10,
+        "H113": 20,
+        "H121": 70,
+        "H122": 80,
+        "H211": 800,
+        "H212": 700,
+        "H221": 90,
+        "H222": 60,
+    }
     release = Release("SUM", {(body, "SUM", "T"): value for body, value in reported.items()})
     assert hide(session, release, []) == {}
     release.hidden = hide(session, release, [], largest_share=0.9)

@@ -8,7 +8,8 @@
     )
 }}
 
--- The publisher writes down what a release hides (ops.disclosed). Beside all that is accepted these are few, and tables of a whole year are made of them.
+-- Beside all that is accepted these are few, and tables of a whole year are made of them. The publisher reads what a release
+-- hides, and writes it down (ops.disclosed).
 
 select
     accepted.municipality_code,

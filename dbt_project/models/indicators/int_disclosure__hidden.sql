@@ -26,26 +26,34 @@
 -- depends_on: {{ ref('stg_catalogue__disclosure_term') }}
 -- depends_on: {{ ref('stg_ops__disclosed') }}
 
-select
-    split_part(hidden.node, ':', 1) as subject_kind,
-    split_part(hidden.node, ':', 2) as subject_code,
-    tables.group_code,
-    tables.collection_code,
-    hidden.indicator_code,
-    tables.time_period,
-    hidden.sex,
-    hidden.reason,
-    tables.table_hash
-from hidden_cell as hidden
-inner join hide_table as tables on hidden.scope_no = tables.scope_no
+with
+
+hidden as (
+
+    select
+        split_part(hidden_cell.node, ':', 1) as subject_kind,
+        split_part(hidden_cell.node, ':', 2) as subject_code,
+        hide_table.group_code,
+        hide_table.collection_code,
+        hidden_cell.indicator_code,
+        hide_table.time_period,
+        hidden_cell.sex,
+        hidden_cell.reason,
+        hide_table.table_hash
+    from hidden_cell
+    inner join hide_table on hidden_cell.scope_no = hide_table.scope_no
+
+)
+
+select * from hidden
 {% if is_incremental() %}
-    union all
-    select held.*
-    from {{ this }} as held
-    inner join hide_kept as kept
-        on
-            held.group_code = kept.group_code
-            and held.collection_code = kept.collection_code
-            and held.time_period = kept.time_period
-            and held.table_hash = kept.table_hash
+union all
+select held.*
+from {{ this }} as held
+inner join hide_kept as kept
+    on
+        held.group_code = kept.group_code
+        and held.collection_code = kept.collection_code
+        and held.time_period = kept.time_period
+        and held.table_hash = kept.table_hash
 {% endif %}

@@ -83,9 +83,7 @@ def disclosure_terms(catalogue: Catalogue) -> Iterator[DisclosureTerm]:
         group = _group_of(card.indicator_code, catalogue)
         if card.is_sex_split:
             for sex in SEXES:
-                yield DisclosureTerm(
-                    group, card.indicator_code, card.indicator_code, sex, 1 if sex == "T" else -1
-                )
+                yield DisclosureTerm(group, card.indicator_code, card.indicator_code, sex, 1 if sex == "T" else -1)
         parts = [part for part in _read_settings().parts.get(card.indicator_code, ()) if part in catalogue.by_code]
         for sex in card.sexes if parts else ():
             for code in (card.indicator_code, *parts):

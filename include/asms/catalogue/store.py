@@ -169,7 +169,14 @@ def _bring_up_rules(connection: psycopg.Connection, rules: tuple[Rule, ...], com
 
 
 _Line = (
-    CompiledFormula | FormulaTerm | CompiledRule | CellLimit | PeerLimit | RegisterSource | DisclosureCell | DisclosureTerm
+    CompiledFormula
+    | FormulaTerm
+    | CompiledRule
+    | CellLimit
+    | PeerLimit
+    | RegisterSource
+    | DisclosureCell
+    | DisclosureTerm
 )
 
 

@@ -107,21 +107,32 @@ left_out as (
         computed.time_period,
         computed.sex
     from computed
-    left join recast_values
-        on
+    -- look-ups by key: the planner would hash all computed figures of all years for the few that are hidden
+    left join lateral (
+        select recast_values.obs_status
+        from recast_values
+        where
             computed.subject_code = recast_values.municipality_code
             and computed.time_period = recast_values.time_period
             and computed.indicator_code = recast_values.indicator_code
             and computed.sex = recast_values.sex
-    left join derived
-        on
+        order by recast_values.obs_status
+        limit 1
+    ) as on_current on true
+    left join lateral (
+        select derived.obs_status
+        from derived
+        where
             computed.subject_code = derived.municipality_code
             and computed.time_period = derived.time_period
             and computed.indicator_code = derived.indicator_code
             and computed.sex = derived.sex
+        order by derived.obs_status
+        limit 1
+    ) as as_reported on true
     where
         computed.subject_kind != 'area'
-        and coalesce(recast_values.obs_status, derived.obs_status, 'none') not in ('A', 'E', 'M_Z')
+        and coalesce(on_current.obs_status, as_reported.obs_status, 'none') not in ('A', 'E', 'M_Z')
 
 ),
 

@@ -18,6 +18,7 @@ import yaml
 from asms import cli_backup
 from asms.cli_explain import explain
 from asms.cli_release import release
+from asms.cli_submission import submission
 from asms.quality.corrections import CorrectionsError
 from asms.settings import SettingsError, load_settings
 from asms.warehouse import embedded
@@ -41,7 +42,7 @@ def cli() -> None:
     """The ASMS warehouse at a terminal. Settings come from the environment (docs/reference/settings.md)."""
 
 
-for _command in (release, explain, cli_backup.backup, cli_backup.restore):
+for _command in (release, explain, submission, cli_backup.backup, cli_backup.restore):
     cli.add_command(_command)
 
 

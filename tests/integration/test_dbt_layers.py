@@ -1,6 +1,7 @@
 """The dbt layers on a real server: what they compute, that redoing changed keys gives what redoing all gives, and how they fail."""
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,8 @@ from psycopg import sql
 
 from asms.catalogue import Catalogue, load_catalogue, store_catalogue
 from asms.explain import draw_tree, explain_value, write_page
+from asms.intake.landing import LandingStore
+from asms.intake.withdrawal import WithdrawalError, withdraw_return
 from asms.quality.corrections import COLUMNS, StoredCorrections, store_corrections
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions, read_bodies, read_past
@@ -22,6 +25,7 @@ from asms.sources.population import fetch as fetch_population
 from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
+from asms.warehouse.difference import compare_releases
 from asms.warehouse.release import publish
 from tests.conftest import DBT_DATABASES, copied
 
@@ -457,6 +461,7 @@ def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: Hous
         "where municipality_code = %s and time_period = '2023' and not is_derived"
     )
     before = set(own_house.query(facts, (LUTSK,)))
+    withdrawal = _withdraw_a_return(own_house)
     own_house.batch = 2
     again = own_house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "401", ("REV.001", "T"): "–"})
     own_house.send(VINNYTSIA, "2022", {("TER.001", "T"): "70"})
@@ -466,13 +471,72 @@ def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: Hous
     build_id, _ = own_house.build()
     assert set(own_house.query(facts, (LUTSK,))) - before == {("POP.001", "T", 401.0, "A", again)}
     _ask_what_was_known(own_house, build_id)
+    _ask_what_was_withdrawn(own_house, withdrawal)
     _ask_where_it_comes_from(own_house)
 
 
+def _withdraw_a_return(house: House) -> str:
+    """Withdraw Kovel's 2023, twice; return the withdrawal's delivery."""
+    settings = load_settings({"ASMS_HOME": str(house.target)})
+    with pytest.raises(WithdrawalError, match="needs a reason"):
+        withdraw_return(house.warehouse, settings, KOVEL, "2023", reason=" ", by="staff")
+    with pytest.raises(WithdrawalError, match="has arrived, so there is none"):
+        withdraw_return(house.warehouse, settings, SEVASTOPOL, "2023", reason="x", by="staff")
+    done = withdraw_return(house.warehouse, settings, KOVEL, "2023", reason="подано за інший рік", by="Коваль")
+    assert done.is_new
+    again = withdraw_return(house.warehouse, settings, KOVEL, "2023", reason="ще раз", by="Інша")
+    assert (again.is_new, again.delivery_id, again.reason) == (False, done.delivery_id, "подано за інший рік")
+    document = LandingStore(settings.landing).read(
+        house.query("select sha256 from raw.delivery where delivery_id = %s", (done.delivery_id,))[0][0]
+    )
+    assert json.loads(document)["withdrawn_by"] == "Коваль"
+    return done.delivery_id
+
+
+def _ask_what_was_withdrawn(house: House, delivery_id: str) -> None:
+    """Kovel's 2023 is gone from release 2, and everybody is told why; nothing of it is deleted."""
+    moment = house.query("select received_at from raw.delivery where delivery_id = %s", (delivery_id,))[0][0]
+    place = (KOVEL, "2023")
+
+    def ask(query: str) -> list[Any]:
+        with house.warehouse.connect("bi") as connection:
+            return connection.execute(query.encode(), place).fetchall()
+
+    assert ask("select * from marts.fct_indicator_value where municipality_code = %s and time_period = %s") == []
+    assert ask(
+        "select indicator_code, obs_value, known_to, is_withdrawn from marts.fct_observation_history "
+        "where municipality_code = %s and time_period = %s order by 1"
+    ) == [("POP.001", 400.0, moment, True), ("POP.010", 6.0, moment, True)]
+    assert ask(
+        "select known_to, is_withdrawn, withdrawal_reason from marts.fct_return_history "
+        "where municipality_code = %s and time_period = %s"
+    ) == [(moment, True, "подано за інший рік")]
+    assert ask(
+        "select bool_or(has_return), sum(answered_count) from marts.fct_completeness "
+        "where municipality_code = %s and time_period = %s"
+    ) == [(False, 0)]
+    gone = ask(
+        "select distinct kind, reason_class, reason, new_status from marts.fct_revision "
+        "where municipality_code = %s and time_period = %s"
+    )
+    assert gone == [("gone", "withdrawn", "подано за інший рік", None)]
+    differing = compare_releases(house.warehouse, house.target / "manifest.json", 1, 2, limit=10_000).values
+    assert {(value.kind, value.cause, value.cause_detail) for value in differing if (
+        value.municipality_code, value.time_period) == place} == {("gone", "withdrawn", "подано за інший рік")}  # fmt: skip
+    found = explain_value(house.warehouse, KOVEL, "POP.001", "2023")
+    assert (found.obs_value, found.obs_status, found.source and found.source.cell) == (None, "withdrawn", "D5")
+    assert "Коваль, з випуску / since release 2\n    подано за інший рік" in draw_tree(found)
+    assert "<dt>Відкликано</dt>" in write_page(found)
+    assert explain_value(house.warehouse, KOVEL, "POP.001", "2023", release_id=1).obs_value == 400.0
+    assert house.query("select count(*) from raw.submission where municipality_code = %s and time_period = %s", place) == [
+        (1,)
+    ]
+
+
 def _ask_what_was_known(house: House, build_id: int) -> None:
-    """The house's second build is not published yet: it brings another population of Lutsk in 2023."""
+    """The house's second build is not published yet: it withdraws Kovel's 2023 and brings another population of Lutsk."""
     received = "select received_at from raw.delivery where source = 'submissions' order by received_no"
-    first, last = house.query(received)[-3:-1]
+    first, _, last, _ = house.query(received)[-4:]
     known = "select * from marts.indicator_value_as_of(%s)"
     population = (
         "select obs_value, known_from from marts.indicator_value_as_of(%s, %s) "

@@ -19,6 +19,7 @@ select
     history.obs_status,
     history.status_reason,
     indicators.unit_measure,
+    history.is_withdrawn,
     history.submission_id,
     history.is_sample
 from {{ ref('int_observation__history') }} as history

@@ -76,6 +76,16 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class Withdrawal:
+    """A withdrawal of the return that the figure was in; ``release_id`` is the release that went by it first."""
+
+    received_at: datetime
+    reason: str
+    withdrawn_by: str
+    release_id: int | None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A rule and how it stands: ``failed``, ``failed_before`` (a closed finding) or ``no_finding``."""
 
@@ -121,7 +131,7 @@ class Certificate:
     release_id: int
     obs_value: float | None
     obs_status: str
-    """As in docs/naming.md; ``not_published`` for an input that the release does not show."""
+    """As in docs/naming.md; ``withdrawn``, or ``not_published`` for an input that the release does not show."""
     obs_source: str | None
     """As in the marts: submitted, confirmed, disputed, register, derived."""
     register_value: float | None
@@ -131,6 +141,7 @@ class Certificate:
     inputs: "tuple[Certificate, ...]"
     source: Source | None
     correction: Correction | None
+    withdrawals: tuple[Withdrawal, ...]
     open_data: tuple[OpenDatum, ...]
     """The rows behind ``register_value``, as they stand now."""
     verdicts: tuple[Verdict, ...]
@@ -187,6 +198,18 @@ from published.fct_correction
 where
     municipality_code = %(body)s and indicator_code = %(code)s and time_period = %(period)s and sex = %(sex)s and is_applied
     and release_from <= %(at)s and (release_to is null or release_to > %(at)s)
+"""
+
+_WITHDRAWALS: LiteralString = """
+select delivery.received_at, withdrawal.reason, withdrawal.withdrawn_by, min(release_load.release_id) as release_id
+from raw.submission_withdrawal as withdrawal
+inner join raw.delivery on withdrawal.delivery_id = delivery.delivery_id
+inner join catalogue.indicator on withdrawal.collection_code = indicator.collection_code
+left join ops.release_load on withdrawal.load_id = release_load.load_id
+where
+    withdrawal.municipality_code = %(body)s and withdrawal.time_period = %(period)s and indicator.indicator_code = %(code)s
+group by delivery.delivery_id, withdrawal.delivery_id
+order by delivery.received_no
 """
 
 _ARRIVALS: LiteralString = """
@@ -406,8 +429,11 @@ def _explain(
         facts = cursor.execute(_FACTS, asked).fetchall()
         names = cursor.execute(_NAMES, asked).fetchone() or {}
         shown = next((fact for fact in facts if _stands(fact, release_id)), None)
-        submission = {**asked, "submission": shown["submission_id"] if shown else None}
-        source = _source(cursor, submission) if shown and shown["submission_id"] else None
+        withdrawals = [Withdrawal(**row) for row in cursor.execute(_WITHDRAWALS, asked).fetchall()]
+        is_withdrawn = shown is None and any(w.release_id and w.release_id <= release_id for w in withdrawals)
+        told = next((f for f in reversed(facts) if f["release_from"] <= release_id), None) if is_withdrawn else shown
+        submission = {**asked, "submission": told["submission_id"] if told else None}
+        source = _source(cursor, submission) if told and told["submission_id"] else None
         verdicts = cursor.execute(_VERDICTS, submission).fetchall() if source else []
         is_known = shown is not None and shown["register_value"] is not None
         is_corrected = shown is not None and shown["obs_source"] == "corrected"
@@ -430,7 +456,7 @@ def _explain(
         unit_measure=shown["unit_measure"] if shown else None,
         release_id=release_id,
         obs_value=shown["obs_value"] if shown else None,
-        obs_status=shown["obs_status"] if shown else "not_published",
+        obs_status=shown["obs_status"] if shown else "withdrawn" if is_withdrawn else "not_published",
         obs_source=shown["obs_source"] if shown else None,
         register_value=shown["register_value"] if shown else None,
         formula=formula,
@@ -438,6 +464,7 @@ def _explain(
         inputs=tuple(inputs),
         source=source,
         correction=Correction(**correction) if correction else None,
+        withdrawals=tuple(withdrawals),
         open_data=tuple(OpenDatum(**row) for row in open_data),
         verdicts=tuple(Verdict(**row) for row in verdicts),
         explanations=tuple(Explained(**row) for row in explanations),

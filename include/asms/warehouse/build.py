@@ -36,7 +36,12 @@ from ops.build_load
 inner join raw.submission_delivery as arrived on build_load.load_id = arrived.load_id
 inner join raw.submission_delivery as reading on arrived.delivery_id = reading.delivery_id
 inner join raw.submission on reading.submission_id = submission.submission_id
-where build_load.build_id = %s
+where build_load.build_id = %(build_id)s
+union
+select withdrawal.municipality_code, left(withdrawal.time_period, 4), 'submissions'
+from ops.build_load
+inner join raw.submission_withdrawal as withdrawal on build_load.load_id = withdrawal.load_id
+where build_load.build_id = %(build_id)s
 on conflict do nothing
 """
 
@@ -168,7 +173,7 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
             # the next one must be full as well, or it would publish what it did not redo.
             connection.execute("delete from ops.input_version")
         if is_needed and not is_full:
-            connection.execute(_CHANGED_BY_SUBMISSIONS, (build_id,))
+            connection.execute(_CHANGED_BY_SUBMISSIONS, {"build_id": build_id})
             connection.execute(_CHANGED_BY_BUDGETS, (build_id,))
             connection.execute(_CHANGED_BY_REGISTERS, {"build_id": build_id})
             connection.execute(_CHANGED_BY_DECISIONS)

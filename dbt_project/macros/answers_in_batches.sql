@@ -100,6 +100,15 @@ delivered as (
 
 ),
 
+-- few or none: however the planner joins them, it costs nothing
+withdrawals as materialized (
+
+    select *
+    from deliveries
+    where is_withdrawal
+
+),
+
 -- What was withdrawn is answered by nothing from that batch on.
 withdrawn as (
 
@@ -116,13 +125,12 @@ withdrawn as (
         withdrawals.load_id,
         withdrawals.batch_no
     from delivered
-    inner join deliveries as withdrawals
+    inner join withdrawals
         on
             delivered.collection_code = withdrawals.collection_code
             and delivered.municipality_code = withdrawals.municipality_code
             and delivered.time_period = withdrawals.time_period
             and delivered.batch_no < withdrawals.batch_no
-    where withdrawals.is_withdrawal
     order by {{ cell_key('delivered') }}, withdrawals.batch_no, delivered.batch_no desc, delivered.place
 
 ),

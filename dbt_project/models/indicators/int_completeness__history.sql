@@ -204,6 +204,17 @@ said_in_batches as (
 
 ),
 
+-- few or none: however the planner joins them, it costs nothing
+withdrawals as materialized (
+
+    select
+        return_key,
+        batch_no
+    from batches
+    where is_withdrawn
+
+),
+
 withdrawn_in_batches as (
 
     select distinct
@@ -213,13 +224,12 @@ withdrawn_in_batches as (
         said_in_batches.domain_code,
         said_in_batches.indicator_code,
         said_in_batches.sex,
-        batches.batch_no
+        withdrawals.batch_no
     from said_in_batches
-    inner join batches
+    inner join withdrawals
         on
             concat_ws('|', said_in_batches.collection_code, said_in_batches.municipality_code, said_in_batches.time_period)
-            = batches.return_key
-    where batches.is_withdrawn
+            = withdrawals.return_key
 
 ),
 

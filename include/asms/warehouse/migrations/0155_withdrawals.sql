@@ -1,5 +1,5 @@
--- Withdrawals of returns: tombstones. Nothing is deleted: a withdrawal is a delivery of its own, whose document lies in the landing
--- store, and what arrived before it is no longer said. A return that arrives later counts again.
+-- Withdrawals of returns: tombstones. Nothing is deleted: a withdrawal is a delivery of its own, whose document lies in the
+-- landing store, and what arrived before it is no longer said. A return that arrives later counts again.
 
 create table raw.submission_withdrawal (
     delivery_id text primary key references raw.delivery,

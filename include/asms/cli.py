@@ -19,7 +19,7 @@ from asms import cli_backup
 from asms.cli_explain import explain
 from asms.cli_release import release
 from asms.cli_submission import submission
-from asms.quality.corrections import CorrectionsError
+from asms.quality.declared import DeclaredError
 from asms.settings import SettingsError, load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import LockedError, load_lock, open_last_warehouse
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _SEVERITY_UK = {"fatal": "ФАТАЛЬНА", "error": "ПОМИЛКА", "warning": "ПОПЕРЕДЖЕННЯ", "info": "ДО ВІДОМА"}
 
-_TOLD = (SettingsError, LockedError, MigrationError, DbtError, CorrectionsError, embedded.EmbeddedServerError)
+_TOLD = (SettingsError, LockedError, MigrationError, DbtError, DeclaredError, embedded.EmbeddedServerError)
 """Errors whose message says it all."""
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ import pytest
 from psycopg import sql
 
 from asms.catalogue import Catalogue, load_catalogue, store_catalogue
-from asms.explain import draw_tree, explain_value, write_page
+from asms.explain import ExplainError, draw_tree, explain_value, write_page
 from asms.intake.landing import LandingStore
 from asms.intake.withdrawal import WithdrawalError, withdraw_return
 from asms.quality.corrections import COLUMNS, StoredCorrections, store_corrections
+from asms.quality.embargoes import COLUMNS as EMBARGO_COLUMNS
+from asms.quality.embargoes import StoredEmbargoes, store_embargoes
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions, read_bodies, read_past
 from asms.settings import Settings, load_settings
@@ -27,6 +31,7 @@ from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.difference import compare_releases
 from asms.warehouse.release import publish
+from asms.warehouse.retention import read_manifest
 from tests.conftest import DBT_DATABASES, copied
 
 VINNYTSIA = "UA05020030000031457"
@@ -453,6 +458,77 @@ def _ask_about_corrections(house: House, build_id: int) -> None:
     assert set(house.query("select municipality_code, time_period from ops.changed_key where reason = 'decisions'")) == {
         (VINNYTSIA, "2023"), (LUTSK, "2023"),
     }  # fmt: skip
+    _hold_back(house)
+
+
+_EMBARGOES = f"""{",".join(EMBARGO_COLUMNS)}
+,TER.001,2023,2026-03-01T09:00+02:00,"спершу комітет",Мінрозвитку
+REV,,2022,2026-02-01T09:00+02:00,звірка,Мінфін
+"""
+_HELD = {("TER.001", "2023"), ("TER.D01", "2023")}
+
+
+def _hold_back(house: House) -> None:
+    """A release under embargo shows what it showed but the held figures and what is made of them; after the moment all of it."""
+
+    def rows() -> dict[str, set[str]]:
+        """All that marts say by indicator, apart from what places say of other places' figures."""
+        tables = house.query(
+            "select table_name from information_schema.columns where table_schema = 'build' and column_name in "
+            "('indicator_code', 'time_period') group by 1 having count(*) = 2 order by 1"
+        )
+        return {name: {row[0] for row in house.query(f"select t::text from build.{name} as t")} for (name,) in tables}
+
+    def hold(moment: str) -> int:
+        build = start_build(house.warehouse, moment=datetime.fromisoformat(moment))
+        assert build.is_full
+        selection = ["--full-refresh", "--select", "stg_quality__embargo", "int_embargo__held+"]
+        house.rebuild_models(*selection)
+        return build.build_id
+
+    file = house.target / "embargoes.csv"
+    file.write_text(_EMBARGOES, encoding="utf-8")
+    before = rows()
+    assert store_embargoes(house.warehouse, file) == StoredEmbargoes(2, 2)
+    assert store_embargoes(house.warehouse, file) == StoredEmbargoes(2, 0)
+    build_id = hold("2026-02-28T00:00+02:00")
+    held = rows()
+    other = {name: held[name] - before[name] for name in held if held[name] - before[name]}
+    assert set(other) == {"mart_profile_value", "mart_municipality_profile"}, "nobody else's figures are touched"
+    assert all(re.search(r"TER\.(001|D01)\b.*\b2024\b", line) for lines in other.values() for line in lines), (
+        "next year's have nothing to be compared with"
+    )
+    gone = {name: before[name] - held[name] for name in held if before[name] != held[name]}
+    assert set(gone) >= {"fct_indicator_value", "fct_area_value", "fct_correction", "mart_profile_value"}
+    assert {code for lines in gone.values() for line in lines for code in re.findall(r"[A-Z]{3}\.D?\d+", line)} == {
+        code for code, _ in _HELD
+    }
+    for name in held:
+        assert (
+            house.query(
+                f"select indicator_code, time_period from build.{name} "
+                "where indicator_code in ('TER.001', 'TER.D01') and left(time_period, 4) = '2023'"
+            )
+            == []
+        ), name
+    publish(house.warehouse, build_id, house.target / "manifest.json")
+    assert [line["code"] for line in read_manifest(house.warehouse, 3)["embargoes"]] == ["TER.001"]
+    for code in ("TER.001", "TER.D01"):
+        with pytest.raises(
+            ExplainError, match=r"під ембарго до 2026-03-01 07:00 UTC \(через TER.001 2023\): спершу комітет"
+        ):
+            explain_value(house.warehouse, VINNYTSIA, code, "2023")
+    with house.warehouse.connect("bi") as connection:
+        reasons = connection.execute(
+            "select distinct indicator_code, kind, reason_class from marts.fct_revision where release_id = 3 order by 1"
+        ).fetchall()
+        shown = connection.execute(
+            "select count(*) from marts.explain_value where indicator_code = 'TER.001' and time_period = '2023'"
+        ).fetchone()
+    assert ("TER.001", "gone", "embargo") in reasons and ("TER.D01", "gone", "embargo") in reasons
+    assert shown == (0,)
+    hold("2026-03-01T09:00+02:00")
+    assert rows() == before
 
 
 def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: House) -> None:

@@ -33,6 +33,13 @@ indicators as (
 
 ),
 
+-- a mean that is weighted by what is under embargo is as well
+embargoes as (
+
+    select * from {{ ref('int_embargo__held') }}
+
+),
+
 municipalities as (
 
     select
@@ -212,6 +219,13 @@ final as (
     from listed
     inner join extents on listed.area_code = extents.area_code and listed.time_period = extents.time_period
     inner join indicators on listed.indicator_code = indicators.indicator_code
+    left join embargoes as held
+        on listed.indicator_code = held.indicator_code and left(listed.time_period, 4) = held.time_period
+    left join embargoes as weighing_held
+        on
+            split_part(indicators.aggregation, ':', 2) = weighing_held.indicator_code
+            and left(listed.time_period, 4) = weighing_held.time_period
+    where held.indicator_code is null and weighing_held.indicator_code is null
 
 )
 

@@ -15,4 +15,6 @@ select
     corrections.corrected_status
 from {{ ref('int_observation__correction') }} as corrections
 inner join {{ ref('stg_catalogue__indicator') }} as indicators on corrections.indicator_code = indicators.indicator_code
-where indicators.conf_status != 'restricted'
+left join {{ ref('int_embargo__held') }} as held
+    on corrections.indicator_code = held.indicator_code and left(corrections.time_period, 4) = held.time_period
+where held.indicator_code is null and indicators.conf_status != 'restricted'

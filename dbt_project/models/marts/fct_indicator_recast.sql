@@ -86,7 +86,12 @@ final as (
         observations.is_sample
     from observations
     inner join indicators on observations.indicator_code = indicators.indicator_code
-    where indicators.conf_status != 'restricted' and {{ only_changed_keys('observations', 'year') }}
+    left join {{ ref('int_embargo__held') }} as held
+        on observations.indicator_code = held.indicator_code and left(observations.time_period, 4) = held.time_period
+    where
+        held.indicator_code is null
+        and indicators.conf_status != 'restricted'
+        and {{ only_changed_keys('observations', 'year') }}
 
 )
 

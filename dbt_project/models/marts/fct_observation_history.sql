@@ -24,4 +24,6 @@ select
     history.is_sample
 from {{ ref('int_observation__history') }} as history
 inner join {{ ref('stg_catalogue__indicator') }} as indicators on history.indicator_code = indicators.indicator_code
-where indicators.conf_status != 'restricted' and {{ only_changed_keys('history') }}
+left join {{ ref('int_embargo__held') }} as held
+    on history.indicator_code = held.indicator_code and left(history.time_period, 4) = held.time_period
+where held.indicator_code is null and indicators.conf_status != 'restricted' and {{ only_changed_keys('history') }}

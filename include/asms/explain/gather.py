@@ -260,6 +260,34 @@ where municipality_code = %(body)s and time_period = %(period)s and indicator_co
 order by offered_at, explanation_id
 """
 
+# Down from the figure to what it is computed of: what holds one of them back holds it back.
+_EMBARGO: LiteralString = """
+with recursive asked (indicator_code, time_period) as (
+    select %(code)s::text, left(%(period)s, 4)
+    union
+    select formula_input.indicator_code, (asked.time_period::integer + formula_input.period_offset)::text
+    from asked
+    inner join catalogue.formula_term
+        on
+            asked.indicator_code = formula_term.indicator_code
+            and asked.time_period >= left(formula_term.period_from, 4) and asked.time_period < formula_term.period_to
+    inner join catalogue.formula_input on formula_term.slot = formula_input.slot
+)
+
+select asked.indicator_code, asked.time_period, embargo.embargo_until, embargo.reason, embargo.provider
+from asked
+inner join catalogue.indicator on asked.indicator_code = indicator.indicator_code
+inner join quality.embargo
+    on
+        asked.time_period = embargo.time_period
+        and (embargo.indicator_code = indicator.indicator_code or embargo.domain_code = indicator.domain_code)
+inner join ops.build_embargo on embargo.embargo_id = build_embargo.embargo_id
+inner join ops.release on build_embargo.build_id = release.build_id
+where release.release_id = %(at)s
+order by embargo.embargo_until desc, asked.indicator_code, asked.time_period
+limit 1
+"""
+
 _REGISTER: LiteralString = """
 select time_period, population
 from staging.stg_population__municipality
@@ -401,7 +429,7 @@ def explain_value(
     ``release_id`` None is the current release. What is told of rules and explanations is what is known now.
 
     Raises:
-        ExplainError: the release has no such value.
+        ExplainError: the release has no such value, or does not show it yet.
         NoReleaseError, ReleasePrunedError: the release cannot be read.
     """
     with warehouse.connect("gate") as connection:
@@ -412,6 +440,15 @@ def explain_value(
             release_id = int(row[0])
         check_release(connection, release_id)
         found = _explain(connection, (municipality_code, indicator_code, time_period, sex), release_id, 0)
+        place = {"code": indicator_code, "period": time_period, "at": release_id}
+        held = connection.execute(_EMBARGO, place).fetchone() if found.obs_status == "not_published" else None
+    if held:
+        code, period, until, reason, provider = held
+        raise ExplainError(
+            f"{indicator_code} {time_period}: під ембарго до {until:%Y-%m-%d %H:%M %Z} (через {code} {period}): {reason} "
+            f"({provider}) / under embargo until then, because of {code} {period}; release {release_id} does not show it, the "
+            "first one made after that moment does"
+        )
     if found.obs_status == "not_published":
         raise ExplainError(
             f"release {release_id} has no value of {indicator_code} ({sex}) for {municipality_code} in {time_period}: look for "

@@ -122,6 +122,25 @@ begin
 
     ),
 
+    -- what a release held back that the one before it did not
+    embargoed as (
+
+        select
+            release.release_id as changed_in,
+            indicator.indicator_code,
+            embargo.time_period
+        from ops.build_embargo
+        inner join ops.release on build_embargo.build_id = release.build_id
+        inner join quality.embargo on build_embargo.embargo_id = embargo.embargo_id
+        inner join catalogue.indicator
+            on embargo.indicator_code = indicator.indicator_code or embargo.domain_code = indicator.domain_code
+        left join ops.release as earlier on release.release_id = earlier.release_id + 1
+        left join ops.build_embargo as held_before
+            on earlier.build_id = held_before.build_id and embargo.embargo_id = held_before.embargo_id
+        where held_before.embargo_id is null
+
+    ),
+
     classed as (
 
         select
@@ -134,6 +153,21 @@ begin
                     or pairs.old_source = 'corrected' and pairs.old_submission_id is not distinct from pairs.submission_id
                     then 'correction'
                 when pairs.is_card_changed then 'catalogue'
+                when
+                    pairs.is_gone
+                    and exists (
+                        select 1
+                        from embargoed
+                        where
+                            embargoed.changed_in = pairs.changed_in
+                            -- what is computed of a figure goes with it
+                            and (
+                                pairs.is_derived
+                                or embargoed.indicator_code = pairs.indicator_code
+                                and embargoed.time_period = left(pairs.time_period, 4)
+                            )
+                    )
+                    then 'embargo'
                 when pairs.new_status_is_rejected and not pairs.old_status_is_rejected then 'rule'
                 when moved.changed_in is not null and (pairs.is_derived or pairs.is_gone) then 'boundary'
                 when pairs.is_derived then 'inputs'
@@ -257,7 +291,7 @@ comment on column marts.fct_revision.rule_ids is
 comment on column marts.fct_revision.file_name is
 'Файл звіту, що дав нове значення; порожньо для обчислених. / File of the return that gave the new value; empty for computed ones.';
 comment on column marts.fct_revision.reason_class is
-'Чому: late подано пізніше, return інший звіт, withdrawn звіт відкликано, correction виправлення працівників, source змінив реєстр, rule правило, catalogue картка показника, boundary межі, inputs змінилися складники, method програма. / Why: late, return (another return), withdrawn, correction (by staff), source (a register restated), rule, catalogue (the card), boundary, inputs (of a computed value), method (the code).';
+'Чому: late подано пізніше, return інший звіт, withdrawn звіт відкликано, embargo поставлено ембарго, correction виправлення працівників, source змінив реєстр, rule правило, catalogue картка показника, boundary межі, inputs змінилися складники, method програма. / Why: late, return (another return), withdrawn, embargo (put on it), correction (by staff), source (a register restated), rule, catalogue (the card), boundary, inputs (of a computed value), method (the code).';
 comment on column marts.fct_revision.kind is
 'changed змінено, gone зникло. / changed or gone.';
 comment on column marts.fct_revision.reason is

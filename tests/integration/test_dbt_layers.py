@@ -604,9 +604,9 @@ def _ask_what_was_withdrawn(house: House, delivery_id: str) -> None:
     assert "Коваль, з випуску / since release 2\n    подано за інший рік" in draw_tree(found)
     assert "<dt>Відкликано</dt>" in write_page(found)
     assert explain_value(house.warehouse, KOVEL, "POP.001", "2023", release_id=1).obs_value == 400.0
-    assert house.query("select count(*) from raw.submission where municipality_code = %s and time_period = %s", place) == [
-        (1,)
-    ]
+    assert house.query(
+        "select count(*) from raw.submission where municipality_code = %s and time_period = %s", place
+    ) == [(1,)]
 
 
 def _ask_what_was_known(house: House, build_id: int) -> None:
@@ -677,7 +677,7 @@ def _ask_where_it_comes_from(house: House) -> None:
             (density, "POP.001 / TER.001", "POP.001", 1000.0, "submitted", "return.xlsx", "POP", "D6", "1000", 2),
             (density, "POP.001 / TER.001", "TER.001", 70.0, "submitted", "return.xlsx", "TER", "D5", "70", 2),
         ],
-        [(0.0404, None, "EXP.010", 0.0404, "register", None, None, None, None, 2)],
+        [(0.0404, None, "EXP.010", 0.0404, "register", "02536000000 EXPENSES PROGRAM 2022", None, None, "40.40", 2)],
         [],
     ]  # fmt: skip
     assert area is not None and area[0] >= 4

@@ -143,7 +143,7 @@ class Certificate:
     correction: Correction | None
     withdrawals: tuple[Withdrawal, ...]
     open_data: tuple[OpenDatum, ...]
-    """The rows behind ``register_value``, as they stand now."""
+    """The rows behind ``register_value``."""
     verdicts: tuple[Verdict, ...]
     explanations: tuple[Explained, ...]
     vintages: tuple[Vintage, ...]
@@ -296,123 +296,25 @@ order by time_period desc
 limit 1
 """
 
-# The rows that int_register__value takes or adds up, found again by what staging says of their loads.
+# The rows that the release's figure is, or is added up from, as the models name them.
 _OPEN_DATA: LiteralString = """
-with
-
-asked as (
-
-    select * from catalogue.register_source where indicator_code = %(code)s and sex = %(sex)s
-
-),
-
-population as (
-
-    select load_id
-    from staging.stg_ops__load
-    where source = 'population' and status = 'loaded' and exists (select 1 from asked where register = 'population')
-    order by received_no desc, loaded_at desc, load_id
-    limit 1
-
-),
-
-budget as (
-
-    select distinct
-        line.load_id, line.budget_item, line.classification_type, line.classification_code, line.fund_type, asked.measure
-    from asked
-    inner join indicators.int_budget__monthly as line
-        on
-            asked.budget_item = line.budget_item
-            and asked.classification_type = line.classification_type
-            and asked.fund_type = line.fund_type
-            and starts_with(line.classification_code, asked.code_prefix)
-    where
-        asked.register = 'open_budget' and line.municipality_code = %(body)s and line.time_period = %(period)s || '-12'
-
-),
-
--- of a programme that is broken down by economy the row without a code is the whole; where there is none, the codes with none below
-december as (
-
-    select
-        line.*,
-        coalesce(line.economic_code, '') in ('', '0', '0000')
-        or not bool_or(coalesce(line.economic_code, '') in ('', '0', '0000')) over programme
-        and coalesce(
-            lead(line.economic_code) over (programme order by line.economic_code)
-            not like rtrim(line.economic_code, '0') || '%%',
-            true
-        ) as is_counted
-    from raw.open_budget_row as line
-    where line.load_id in (select budget.load_id from budget) and left(btrim(line.rep_period), 2) = '12'
-    window programme as (
-        partition by line.load_id, line.budget_code, btrim(line.classification_code), btrim(line.functional_code), line.fund_typ
-    )
-
-),
-
-found as (
-
-    select 'population' as register, line.load_id, line.sheet, line.row_no as row, line.name_text as item, line.value_text
-    from population
-    inner join raw.population_unit as line on population.load_id = line.load_id
-    inner join staging.stg_population__line as known on line.sheet = known.sheet and line.row_no = known.row_no
-    where known.municipality_code = %(body)s and known.time_period = %(period)s
-    union all
-    select
-        'open_budget', line.load_id, null, line.row_no,
-        concat_ws(' ', budget.classification_code, nullif(line.economic_code, ''), line.fund_typ, line.classification_name),
-        case when budget.measure = 'plan' then coalesce(line.plans_amt, line.zat_amt) else line.fakt_amt end
-    from budget
-    inner join december as line
-        on
-            budget.load_id = line.load_id
-            and budget.fund_type = btrim(line.fund_typ)
-            and budget.classification_code = case
-                when budget.classification_type = 'PROGRAM' then lpad(btrim(line.classification_code), 4, '0')
-                else btrim(line.classification_code)
-            end
-    where budget.classification_type != 'PROGRAM' or line.is_counted
-    union all
-    select
-        'health_declarations', line.load_id, null, line.row_no, line.hromada_name,
-        case asked.measure
-            when 'declarations_female' then line.female when 'declarations_male' then line.male else line.total
-        end
-    from asked
-    cross join staging.stg_health_declarations__municipality as known
-    inner join raw.health_declarations_row as line on known.load_id = line.load_id
-    where
-        asked.register = 'health_declarations' and known.municipality_code = %(body)s
-        and known.time_period = %(period)s || '-12' and btrim(line.hromada_code) = %(body)s
-    union all
-    select 'transfers', line.load_id, line.sheet, line.row_no, concat(line.measure_code, ' ', line.name_text), line.value_text
-    from asked
-    cross join staging.stg_transfers__budget as budget
-    inner join staging.stg_transfers__value as known
-        on
-            budget.table_code = known.table_code and budget.time_period = known.time_period
-            and budget.budget_code = known.budget_code
-    inner join raw.transfers_value as line
-        on
-            known.load_id = line.load_id and known.measure_code = line.measure_code
-            and left(lpad(line.budget_code_text, 10, '0'), 10) = known.budget_code
-    where
-        asked.register = 'transfers' and budget.area_code = %(body)s and known.table_code = 'education_subvention'
-        and known.time_period = (left(%(period)s, 4)::integer + 1)::text and known.measure_code in (
-            'PUPILS_1_4', 'PUPILS_5_9', 'PUPILS_10_12', 'SPECIAL_PUPILS_1_4', 'SPECIAL_PUPILS_5_9', 'SPECIAL_PUPILS_10_12'
-        )
-
-)
-
 select
-    found.register, delivery.channel, delivery.path as request, delivery.sha256, delivery.received_at, found.load_id, found.sheet,
-    found.row, found.item, found.value_text
-from found
-inner join ops.load on found.load_id = load.load_id
+    known.register_code as register, delivery.channel, delivery.path as request, delivery.sha256, delivery.received_at, line.load_id,
+    line.sheet, line.row_no as row, line.item, line.value_text
+from published.fct_register_value as known
+inner join raw.register_row as line
+    on
+        known.register_code = line.register and known.load_id = line.load_id and known.sheet is not distinct from line.sheet
+        and line.row_no = any(string_to_array(known.row_nos, ',')::integer[])
+inner join ops.load on line.load_id = load.load_id
 inner join raw.delivery on load.delivery_id = delivery.delivery_id
-order by found.register, found.load_id, found.sheet, found.row
+where
+    known.municipality_code = %(body)s and known.indicator_code = %(code)s and known.time_period = %(period)s and known.sex = %(sex)s
+    and known.release_from <= %(at)s and (known.release_to is null or known.release_to > %(at)s)
+    and line.measure = (
+        select min(measure) from catalogue.register_source where indicator_code = %(code)s and sex = %(sex)s
+    )
+order by known.register_code, line.load_id, line.sheet, line.row_no, line.item
 """
 
 

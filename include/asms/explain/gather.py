@@ -453,7 +453,9 @@ def _figure(
 
 def spell_value(value: float | None, status: str) -> str:
     """A figure as people read it, or the status that stands in its place."""
-    return f"{value:,.10g}".replace(",", " ").replace(".", ",") if value is not None else status
+    if value is None:
+        return "відкликано" if status == "withdrawn" else status
+    return f"{value:,.10g}".replace(",", " ").replace(".", ",")
 
 
 def _spell(expression: Expression, figure: Any) -> str:

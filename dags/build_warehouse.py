@@ -24,7 +24,7 @@ from asms_airflow.assets import ANY_SOURCE
 )
 def build_warehouse() -> None:
     started = tasks.start_build()
-    tasks.store_catalogue() >> tasks.store_corrections() >> started
+    tasks.store_catalogue() >> tasks.store_corrections() >> tasks.store_embargoes() >> started
     build = tasks.go_on_if_needed(started)
     build = tasks.check_gate.override(task_id="gate_raw")("raw", build)
     build = tasks.build_layer.override(task_id="build_staging")("staging", build)

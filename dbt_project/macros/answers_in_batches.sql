@@ -6,7 +6,7 @@
 {% macro answers_in_batches() %}
 deliveries as (
 
-    -- trials answer nothing
+    -- trials answer nothing; a withdrawal is an arrival
     select *
     from {{ ref('stg_submissions__delivery') }}
     where is_test is not true
@@ -30,7 +30,7 @@ contested as (
 
 ),
 
--- Nearly every body sends one return with every code once: what it says stands. The rest has to be sorted out.
+-- Nearly every body sends one return with every code once, and withdraws nothing: what it says stands. The rest has to be sorted out.
 cells as not materialized (
 
     select
@@ -100,14 +100,78 @@ delivered as (
 
 ),
 
+-- few or none: however the planner joins them, it costs nothing
+withdrawals as materialized (
+
+    select *
+    from deliveries
+    where is_withdrawal
+
+),
+
+-- What was withdrawn is answered by nothing from that batch on.
+withdrawn as (
+
+    select distinct on ({{ cell_key('delivered') }}, withdrawals.batch_no)
+        delivered.collection_code,
+        delivered.municipality_code,
+        delivered.time_period,
+        delivered.indicator_code,
+        delivered.sex,
+        delivered.submission_id,
+        delivered.sheet,
+        delivered.cell,
+        delivered.is_sample,
+        withdrawals.load_id,
+        withdrawals.batch_no
+    from delivered
+    inner join withdrawals
+        on
+            delivered.collection_code = withdrawals.collection_code
+            and delivered.municipality_code = withdrawals.municipality_code
+            and delivered.time_period = withdrawals.time_period
+            and delivered.batch_no < withdrawals.batch_no
+    order by {{ cell_key('delivered') }}, withdrawals.batch_no, delivered.batch_no desc, delivered.place
+
+),
+
 batches as (
 
     select
         *,
         first_value(is_contradicted) over (partition by {{ cell_key() }} order by batch_no desc) as is_conflict,
         lag(answer) over (partition by {{ cell_key() }}, is_contradicted order by batch_no) as answer_before
-    from delivered
-    where place = 1
+    from (
+        select
+            *,
+            false as is_withdrawal
+        from delivered
+        where place = 1
+        union all
+        select
+            collection_code,
+            municipality_code,
+            time_period,
+            indicator_code,
+            sex,
+            null as value_text,
+            null as value_type,
+            null as obs_value,
+            'M_NR' as obs_status,
+            'withdrawn' as status_reason,
+            null as broken_rule_id,
+            submission_id,
+            sheet,
+            cell,
+            'withdrawn' as answer,
+            is_sample,
+            load_id,
+            batch_no,
+            false as is_contradicted,
+            1 as place,
+            true as is_withdrawal
+        from withdrawn
+    ) as told
 
 ),
 {% endmacro %}

@@ -18,7 +18,8 @@ import yaml
 from asms import cli_backup
 from asms.cli_explain import explain
 from asms.cli_release import release
-from asms.quality.corrections import CorrectionsError
+from asms.cli_submission import submission
+from asms.quality.declared import DeclaredError
 from asms.settings import SettingsError, load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import LockedError, load_lock, open_last_warehouse
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _SEVERITY_UK = {"fatal": "ФАТАЛЬНА", "error": "ПОМИЛКА", "warning": "ПОПЕРЕДЖЕННЯ", "info": "ДО ВІДОМА"}
 
-_TOLD = (SettingsError, LockedError, MigrationError, DbtError, CorrectionsError, embedded.EmbeddedServerError)
+_TOLD = (SettingsError, LockedError, MigrationError, DbtError, DeclaredError, embedded.EmbeddedServerError)
 """Errors whose message says it all."""
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -41,7 +42,7 @@ def cli() -> None:
     """The ASMS warehouse at a terminal. Settings come from the environment (docs/reference/settings.md)."""
 
 
-for _command in (release, explain, cli_backup.backup, cli_backup.restore):
+for _command in (release, explain, submission, cli_backup.backup, cli_backup.restore):
     cli.add_command(_command)
 
 

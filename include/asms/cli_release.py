@@ -77,6 +77,8 @@ def show(release_id: int, as_json: bool) -> None:
     click.echo(f"{'manifest_hash':<18} {found['manifest_hash']}")
     for name, table in found["tables"].items():
         click.echo(f"  {name:<30} {table['row_count']:>12,} rows  {table['content_hash']}")
+    for held in found.get("embargoes", []):
+        click.echo(f"  embargo {held['code']} {held['time_period']} until {held['embargo_until']}: {held['reason']}")
     for name, source in found["sources"].items():
         click.echo(
             f"  {name:<30} {source['load_count']:>12,} loads {source['loads_hash']}  {source['latest_path'] or ''}"

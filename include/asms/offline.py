@@ -41,7 +41,7 @@ create table raw.submission_cell (
 );
 create table staging.stg_submissions__delivery (
     delivery_id text, submission_id text, load_id text, collection_code text, municipality_code text, time_period text,
-    batch_no bigint, received_no bigint, is_sample boolean, is_test boolean
+    batch_no bigint, received_no bigint, is_sample boolean, is_test boolean, is_withdrawal boolean
 );
 create view staging.stg_submissions__return as
 select collection_code, municipality_code, time_period, bool_or(is_sample) as is_sample
@@ -390,6 +390,7 @@ def _fill(
             each.time_period,
             1,
             number,
+            False,
             False,
             False,
         )

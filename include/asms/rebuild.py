@@ -9,6 +9,7 @@ from pathlib import Path
 
 from asms.catalogue import store_catalogue
 from asms.quality.corrections import store_corrections
+from asms.quality.embargoes import store_embargoes
 from asms.quality.gates import run_gate
 from asms.quality.peers import apply_peer_rules
 from asms.quality.rules import apply_rules
@@ -48,6 +49,8 @@ def rebuild(
     done("store_catalogue")
     store_corrections(warehouse, settings.corrections)
     done("store_corrections")
+    store_embargoes(warehouse, settings.embargoes)
+    done("store_embargoes")
     build = start_build(warehouse, "rebuild", force=force)
     done("start_build")
     if not build.is_needed:

@@ -77,6 +77,8 @@ class Settings(BaseModel):
     """CSV file with the coordinators' addresses by municipality; None means nobody is known (or the sample's own)."""
     corrections: Path | None = None
     """CSV file of staff's corrections of single values; None means there are none."""
+    embargoes: Path | None = None
+    """CSV file of figures that are not to be published before a moment; None means there are none."""
     lock_timeout_seconds: int = 60
     approval: Literal["none", "hold", "required"] = "none"
     """What stands before publishing: nothing; a candidate that waits for ``asms release publish``; a person asked in Airflow."""
@@ -175,6 +177,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         recipients=Path(given["ASMS_RECIPIENTS"]) if "ASMS_RECIPIENTS" in given else None,
         coordinators=Path(given["ASMS_COORDINATORS"]) if "ASMS_COORDINATORS" in given else None,
         corrections=Path(given["ASMS_CORRECTIONS"]) if "ASMS_CORRECTIONS" in given else None,
+        embargoes=Path(given["ASMS_EMBARGOES"]) if "ASMS_EMBARGOES" in given else None,
         lock_timeout_seconds=int(given.get("ASMS_LOCK_TIMEOUT_SECONDS", "60")),
         approval=_parse_approval(given.get("ASMS_APPROVAL", "none")),
     )

@@ -60,6 +60,18 @@ def store_corrections() -> dict[str, int]:
 
 
 @task
+def store_embargoes() -> dict[str, int]:
+    """Store the embargoes; a no-op when the file says what it said. Fails, and no build starts, when it cannot be used."""
+    from asms.quality.embargoes import store_embargoes as store
+    from asms_airflow.load import open_for_load
+
+    with open_for_load() as (warehouse, settings):
+        stored = store(warehouse, settings.embargoes)
+    _LOG.info("%d embargoes stand, %d changed", stored.active_count, stored.changed_count)
+    return {"active_count": stored.active_count, "changed_count": stored.changed_count}
+
+
+@task
 def land_drop() -> dict[str, int]:
     """Land what lies in the drop and is new there."""
     from asms.intake import land_drop as land

@@ -38,6 +38,7 @@ create table indicators.int_register__value (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text, register_value double precision,
     allowed_difference double precision, is_compared boolean
 );
+create table indicators.int_embargo__held (indicator_code text, time_period text);
 create table indicators.int_indicator__derived (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
     obs_value double precision, obs_status text

@@ -1,9 +1,12 @@
 """The dbt layers on a real server: what they compute, that redoing changed keys gives what redoing all gives, and how they fail."""
 
 import hashlib
+import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,12 @@ import pytest
 from psycopg import sql
 
 from asms.catalogue import Catalogue, load_catalogue, store_catalogue
-from asms.explain import draw_tree, explain_value, write_page
+from asms.explain import ExplainError, draw_tree, explain_value, write_page
+from asms.intake.landing import LandingStore
+from asms.intake.withdrawal import WithdrawalError, withdraw_return
 from asms.quality.corrections import COLUMNS, StoredCorrections, store_corrections
+from asms.quality.embargoes import COLUMNS as EMBARGO_COLUMNS
+from asms.quality.embargoes import StoredEmbargoes, store_embargoes
 from asms.quality.rules import apply_rules
 from asms.returns import list_questions, read_bodies, read_past
 from asms.settings import Settings, load_settings
@@ -22,7 +29,9 @@ from asms.sources.population import fetch as fetch_population
 from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
+from asms.warehouse.difference import compare_releases
 from asms.warehouse.release import publish
+from asms.warehouse.retention import read_manifest
 from tests.conftest import DBT_DATABASES, copied
 from tests.disclosure import Attack
 
@@ -572,6 +581,78 @@ def _ask_about_corrections(house: House, build_id: int) -> None:
     assert set(house.query("select municipality_code, time_period from ops.changed_key where reason = 'decisions'")) == {
         (VINNYTSIA, "2023"), (LUTSK, "2023"),
     }  # fmt: skip
+    _hold_back(house)
+
+
+_EMBARGOES = f"""{",".join(EMBARGO_COLUMNS)}
+,TER.001,2023,2026-03-01T09:00+02:00,"спершу комітет",Мінрозвитку
+REV,,2022,2026-02-01T09:00+02:00,звірка,Мінфін
+"""
+
+
+def _hold_back(house: House) -> None:
+    """A release under embargo shows what it showed but the held figures and what is made of them; after the moment all of it."""
+
+    def rows() -> dict[str, set[str]]:
+        """All that marts say by indicator, apart from what places say of other places' figures."""
+        tables = house.query(
+            "select table_name from information_schema.columns where table_schema = 'build' and column_name in "
+            "('indicator_code', 'time_period') group by 1 having count(*) = 2 order by 1"
+        )
+        return {name: {row[0] for row in house.query(f"select t::text from build.{name} as t")} for (name,) in tables}
+
+    def hold(moment: str) -> int:
+        build = start_build(house.warehouse, moment=datetime.fromisoformat(moment))
+        assert build.is_full
+        selection = ["--full-refresh", "--select", "stg_quality__embargo", "int_embargo__held+"]
+        house.rebuild_models(*selection)
+        return build.build_id
+
+    file = house.target / "embargoes.csv"
+    file.write_text(_EMBARGOES, encoding="utf-8")
+    before = rows()
+    assert store_embargoes(house.warehouse, file) == StoredEmbargoes(2, 2)
+    assert store_embargoes(house.warehouse, file) == StoredEmbargoes(2, 0)
+    build_id = hold("2026-02-28T00:00+02:00")
+    held = rows()
+    other = {name: held[name] - before[name] for name in held if held[name] - before[name]}
+    assert set(other) == {"mart_profile_value", "mart_municipality_profile"}, "nobody else's figures are touched"
+    assert all(re.search(r"TER\.(001|D01)\b.*\b2024\b", line) for lines in other.values() for line in lines), (
+        "next year's have nothing to be compared with"
+    )
+    gone = {name: before[name] - held[name] for name in held if before[name] != held[name]}
+    assert set(gone) >= {"fct_indicator_value", "fct_area_value", "fct_correction", "mart_profile_value"}
+    computed = {
+        c.indicator_code for c in load_catalogue().indicators if re.search(r"TER\.(001|D01)\b", c.formula or "")
+    }
+    codes = {code for lines in gone.values() for line in lines for code in re.findall(r"[A-Z]{3}\.D?\d+", line)}
+    assert {"TER.001", "TER.D01", "LND.D02"} <= codes <= computed | {"TER.001"}
+    for name in held:
+        assert (
+            house.query(
+                f"select indicator_code, time_period from build.{name} "
+                "where indicator_code in ('TER.001', 'TER.D01') and left(time_period, 4) = '2023'"
+            )
+            == []
+        ), name
+    publish(house.warehouse, build_id, house.target / "manifest.json")
+    assert [line["code"] for line in read_manifest(house.warehouse, 3)["embargoes"]] == ["TER.001"]
+    for code in ("TER.001", "TER.D01"):
+        with pytest.raises(
+            ExplainError, match=r"під ембарго до 2026-03-01 07:00 UTC \(через TER.001 2023\): спершу комітет"
+        ):
+            explain_value(house.warehouse, VINNYTSIA, code, "2023")
+    with house.warehouse.connect("bi") as connection:
+        reasons = connection.execute(
+            "select distinct indicator_code, kind, reason_class from marts.fct_revision where release_id = 3 order by 1"
+        ).fetchall()
+        shown = connection.execute(
+            "select count(*) from marts.explain_value where indicator_code = 'TER.001' and time_period = '2023'"
+        ).fetchone()
+    assert ("TER.001", "gone", "embargo") in reasons and ("TER.D01", "gone", "embargo") in reasons
+    assert shown == (0,)
+    hold("2026-03-01T09:00+02:00")
+    assert rows() == before
 
 
 def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: House) -> None:
@@ -580,6 +661,7 @@ def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: Hous
         "where municipality_code = %s and time_period = '2023' and not is_derived"
     )
     before = set(own_house.query(facts, (LUTSK,)))
+    withdrawal = _withdraw_a_return(own_house)
     own_house.batch = 2
     again = own_house.send(LUTSK, "2023", {("TER.001", "T"): "0", ("POP.001", "T"): "401", ("REV.001", "T"): "–"})
     own_house.send(VINNYTSIA, "2022", {("TER.001", "T"): "70"})
@@ -589,13 +671,72 @@ def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: Hous
     build_id, _ = own_house.build()
     assert set(own_house.query(facts, (LUTSK,))) - before == {("POP.001", "T", 401.0, "A", again)}
     _ask_what_was_known(own_house, build_id)
+    _ask_what_was_withdrawn(own_house, withdrawal)
     _ask_where_it_comes_from(own_house)
 
 
+def _withdraw_a_return(house: House) -> str:
+    """Withdraw Kovel's 2023, twice; return the withdrawal's delivery."""
+    settings = load_settings({"ASMS_HOME": str(house.target)})
+    with pytest.raises(WithdrawalError, match="needs a reason"):
+        withdraw_return(house.warehouse, settings, KOVEL, "2023", reason=" ", by="staff")
+    with pytest.raises(WithdrawalError, match="has arrived, so there is none"):
+        withdraw_return(house.warehouse, settings, SEVASTOPOL, "2023", reason="x", by="staff")
+    done = withdraw_return(house.warehouse, settings, KOVEL, "2023", reason="подано за інший рік", by="Коваль")
+    assert done.is_new
+    again = withdraw_return(house.warehouse, settings, KOVEL, "2023", reason="ще раз", by="Інша")
+    assert (again.is_new, again.delivery_id, again.reason) == (False, done.delivery_id, "подано за інший рік")
+    document = LandingStore(settings.landing).read(
+        house.query("select sha256 from raw.delivery where delivery_id = %s", (done.delivery_id,))[0][0]
+    )
+    assert json.loads(document)["withdrawn_by"] == "Коваль"
+    return done.delivery_id
+
+
+def _ask_what_was_withdrawn(house: House, delivery_id: str) -> None:
+    """Kovel's 2023 is gone from release 2, and everybody is told why; nothing of it is deleted."""
+    moment = house.query("select received_at from raw.delivery where delivery_id = %s", (delivery_id,))[0][0]
+    place = (KOVEL, "2023")
+
+    def ask(query: str) -> list[Any]:
+        with house.warehouse.connect("bi") as connection:
+            return connection.execute(query.encode(), place).fetchall()
+
+    assert ask("select * from marts.fct_indicator_value where municipality_code = %s and time_period = %s") == []
+    assert ask(
+        "select indicator_code, obs_value, known_to, is_withdrawn from marts.fct_observation_history "
+        "where municipality_code = %s and time_period = %s order by 1"
+    ) == [("POP.001", 400.0, moment, True), ("POP.010", 6.0, moment, True)]
+    assert ask(
+        "select known_to, is_withdrawn, withdrawal_reason from marts.fct_return_history "
+        "where municipality_code = %s and time_period = %s"
+    ) == [(moment, True, "подано за інший рік")]
+    assert ask(
+        "select bool_or(has_return), sum(answered_count) from marts.fct_completeness "
+        "where municipality_code = %s and time_period = %s"
+    ) == [(False, 0)]
+    gone = ask(
+        "select distinct kind, reason_class, reason, new_status from marts.fct_revision "
+        "where municipality_code = %s and time_period = %s"
+    )
+    assert gone == [("gone", "withdrawn", "подано за інший рік", None)]
+    differing = compare_releases(house.warehouse, house.target / "manifest.json", 1, 2, limit=10_000).values
+    assert {(value.kind, value.cause, value.cause_detail) for value in differing if (
+        value.municipality_code, value.time_period) == place} == {("gone", "withdrawn", "подано за інший рік")}  # fmt: skip
+    found = explain_value(house.warehouse, KOVEL, "POP.001", "2023")
+    assert (found.obs_value, found.obs_status, found.source and found.source.cell) == (None, "withdrawn", "D5")
+    assert "Коваль, з випуску / since release 2\n    подано за інший рік" in draw_tree(found)
+    assert "<dt>Відкликано</dt>" in write_page(found)
+    assert explain_value(house.warehouse, KOVEL, "POP.001", "2023", release_id=1).obs_value == 400.0
+    assert house.query(
+        "select count(*) from raw.submission where municipality_code = %s and time_period = %s", place
+    ) == [(1,)]
+
+
 def _ask_what_was_known(house: House, build_id: int) -> None:
-    """The house's second build is not published yet: it brings another population of Lutsk in 2023."""
+    """The house's second build is not published yet: it withdraws Kovel's 2023 and brings another population of Lutsk."""
     received = "select received_at from raw.delivery where source = 'submissions' order by received_no"
-    first, last = house.query(received)[-3:-1]
+    first, _, last, _ = house.query(received)[-4:]
     known = "select * from marts.indicator_value_as_of(%s)"
     population = (
         "select obs_value, known_from from marts.indicator_value_as_of(%s, %s) "
@@ -660,7 +801,7 @@ def _ask_where_it_comes_from(house: House) -> None:
             (density, "POP.001 / TER.001", "POP.001", 1000.0, "submitted", "return.xlsx", "POP", "D6", "1000", 2),
             (density, "POP.001 / TER.001", "TER.001", 70.0, "submitted", "return.xlsx", "TER", "D5", "70", 2),
         ],
-        [(0.0404, None, "EXP.010", 0.0404, "register", None, None, None, None, 2)],
+        [(0.0404, None, "EXP.010", 0.0404, "register", "02536000000 EXPENSES PROGRAM 2022", None, None, "40.40", 2)],
         [],
     ]  # fmt: skip
     assert area is not None and area[0] >= 4

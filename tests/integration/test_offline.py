@@ -135,7 +135,7 @@ def _lay_tables(connection: psycopg.Connection) -> None:
     connection.execute(
         "create table staging.stg_submissions__delivery (delivery_id text, submission_id text, load_id text,"
         " collection_code text, municipality_code text, time_period text, batch_no bigint, received_no bigint,"
-        " is_sample boolean, is_test boolean);"
+        " is_sample boolean, is_test boolean, is_withdrawal boolean);"
         "create table staging.missing_reason (reason_text text, obs_status text, status_reason text);"
         "create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);"
         "alter table raw.submission drop constraint submission_load_id_fkey"

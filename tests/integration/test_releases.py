@@ -24,8 +24,17 @@ _FACT = {
     "submission_id": "text", "load_id": "text",
 }  # fmt: skip
 _CARD = {"indicator_code": "text", "unit_measure": "text", "formula": "text"}
+_KEY = ["municipality_code", "collection_code", "indicator_code", "time_period", "sex"]
+_COLUMNS = {
+    "fct_indicator_value": _FACT,
+    "dim_indicator": _CARD,
+    "fct_boundary_event": {"event_id": "text", "municipality_code": "text"},
+    "fct_correction": {**dict.fromkeys(_KEY, "text"), "reason": "text", "provider": "text", "is_applied": "boolean"},
+}
 _KEYS = {
-    "fct_indicator_value": ["municipality_code", "collection_code", "indicator_code", "time_period", "sex"],
+    "fct_indicator_value": _KEY,
+    "fct_boundary_event": ["event_id", "municipality_code"],
+    "fct_correction": _KEY,
     "dim_indicator": ["indicator_code"],
 }
 
@@ -34,14 +43,14 @@ Row = tuple[str, str, float | None, str, str | None]
 
 
 def write_manifest(folder: Path) -> Path:
-    """A manifest of the two marts that releases are compared by, reduced to what the publisher reads."""
+    """A manifest of the marts that releases are compared by, reduced to what the publisher reads."""
     nodes = {
         name: {
             "resource_type": "model", "schema": "build", "name": name, "description": "Рядок. / Row.",
             "config": {"contract": {"enforced": True}, "meta": {"key": _KEYS[name], "not_business": ["load_id"]}},
             "columns": {c: {"name": c, "data_type": kind, "description": "x / x"} for c, kind in columns.items()},
         }
-        for name, columns in (("fct_indicator_value", _FACT), ("dim_indicator", _CARD))
+        for name, columns in _COLUMNS.items()
     }  # fmt: skip
     folder.mkdir(exist_ok=True, parents=True)
     file = folder / "manifest.json"
@@ -52,7 +61,7 @@ def write_manifest(folder: Path) -> Path:
 def fill_build(warehouse: Warehouse, rows: list[Row], cards: dict[str, str] | None = None, load_id: str = "l") -> None:
     """Put facts of 2024 and cards (code to formula) into schema ``build``."""
     with warehouse.connect("transformer") as connection:
-        for name, columns in (("fct_indicator_value", _FACT), ("dim_indicator", _CARD)):
+        for name, columns in _COLUMNS.items():
             spelled = ", ".join(f"{column} {kind}" for column, kind in columns.items())
             connection.execute(f"drop table if exists build.{name}".encode())
             connection.execute(f"create table build.{name} ({spelled})".encode())
@@ -67,8 +76,13 @@ def fill_build(warehouse: Warehouse, rows: list[Row], cards: dict[str, str] | No
         )
 
 
-def release(warehouse: Warehouse, folder: Path, rows: list[Row], cards: dict[str, str] | None = None) -> int:
+def release(
+    warehouse: Warehouse, folder: Path, rows: list[Row], cards: dict[str, str] | None = None, edit: str = ""
+) -> int:
+    """Publish ``rows``; ``edit`` is SQL on schema ``build`` before that."""
     fill_build(warehouse, rows, cards)
+    with warehouse.connect("transformer") as connection:
+        connection.execute(edit.encode())
     build = start_build(warehouse, force=True)
     return publish(warehouse, build.build_id, write_manifest(folder)).release_id
 
@@ -265,7 +279,104 @@ def test_a_revision_says_what_was_what_is_and_why(two: Warehouse) -> None:
         ("UA1", "A.2", 5.0, None, "rule", "X.LIMIT", "return3.xlsx", 2),
         ("UA1", "A.D1", 50.0, 60.0, "inputs", None, None, 2),
         ("UA1", "A.D2", 2.0, 4.0, "catalogue", None, None, 2),
+        ("UA2", "A.2", 8.0, None, "method", None, None, 2),
     }
     rollback_to(two, 1)
     assert _bi(two, "select * from marts.fct_revision") == []
     rollback_to(two, 2)
+
+
+_REGISTER = "update build.fct_indicator_value set obs_source = 'register' where indicator_code = 'A.3';"
+_BEFORE: list[Row] = [
+    ("UA1", "A.1", 10.0, "A", "s1"), ("UA1", "A.2", None, "M_NR", "s1"), ("UA1", "A.3", 5.0, "A", None),
+    ("UA2", "A.1", 7.0, "A", "s2"), ("UA2", "A.D1", 3.0, "A", None), ("UA3", "A.1", 9.0, "A", "s5"),
+    ("UA4", "A.D1", 1.0, "A", None),
+]  # fmt: skip
+# UA1 sent another return, with what had been missing; a register restated; staff corrected UA2; UA3 withdrew; UA4 has other bounds
+_AFTER: list[Row] = [
+    ("UA1", "A.1", 12.0, "A", "s3"), ("UA1", "A.2", 4.0, "A", "s3"), ("UA1", "A.3", 6.0, "A", None),
+    ("UA2", "A.1", 70.0, "R", "s2"), ("UA2", "A.D1", 30.0, "A", None), ("UA4", "A.D1", 2.0, "A", None),
+]  # fmt: skip
+_EVENTS = """
+update build.fct_indicator_value set obs_source = 'corrected' where municipality_code = 'UA2' and indicator_code = 'A.1';
+insert into build.fct_correction values ('UA2', 'ASMS', 'A.1', '2024', 'T', 'пропущено нуль', 'рада', true);
+insert into build.fct_boundary_event values ('e1', 'UA4');
+"""
+
+
+def test_every_reason_is_told_counted_and_fed(template_warehouse: Warehouse, folder: Path) -> None:
+    with copied(template_warehouse) as warehouse:
+        assert _bi(warehouse, "select * from marts.change_since(now())") == [], "no release yet"
+        with warehouse.connect("admin") as connection:
+            connection.execute(
+                "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
+                "values ('l1', 'submissions', 'd', '1', 'loaded', true);"
+                "insert into raw.submission select 's' || n, 'l1', 'sha', 'return' || n || '.xlsx', 'F', '1', 'ASMS', 'UA1', "
+                "'перша громада', '2024', 1 from generate_series(1, 5) as n;"
+            )
+        release(warehouse, folder, _BEFORE, edit=_REGISTER)
+        with warehouse.connect("admin") as connection:
+            connection.execute(
+                "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample) "
+                "values ('w', 'submissions', 'staff', 'w', 1, 'sha', 1, 9, true);"
+                "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
+                "values ('lw', 'submissions', 'w', '1', 'loaded', true);"
+                "insert into raw.submission_withdrawal values ('w', 'lw', 'ASMS', 'UA3', '2024', 'не той рік', 'хтось')"
+            )
+        release(warehouse, folder, _AFTER, edit=_REGISTER + _EVENTS)
+        release(warehouse, folder, [*_AFTER[1:], ("UA1", "A.1", 11.0, "A", "s3")], edit=_REGISTER + _EVENTS)
+        revisions = _bi(
+            warehouse,
+            "select release_id, municipality_code, indicator_code, kind, reason_class, reason, told_by from marts.fct_revision",
+        )
+        assert set(revisions) == {
+            (2, "UA1", "A.1", "changed", "return", None, "перша громада"),
+            (2, "UA1", "A.2", "changed", "late", None, "перша громада"),
+            (2, "UA1", "A.3", "changed", "source", None, None),
+            (2, "UA2", "A.1", "changed", "correction", "пропущено нуль", "рада"),
+            (2, "UA2", "A.D1", "changed", "inputs", None, None),
+            (2, "UA3", "A.1", "gone", "withdrawn", "не той рік", None),
+            (2, "UA4", "A.D1", "changed", "boundary", None, None),
+            (3, "UA1", "A.1", "changed", "method", None, None),
+        }
+        statistics = _bi(
+            warehouse,
+            "select indicator_code, value_count, revised_count, revised_share, revision_count, upward_count, mean_revision, "
+            "mean_absolute_revision, relative_mean_absolute_revision, gone_count, last_release_id "
+            "from marts.mart_revision_statistics order by 1",
+        )
+        assert statistics == [
+            ("A.1", 2, 2, 1.0, 3, 2, 32.0, 32.0, 64 / 81, 1, 3),
+            ("A.2", 1, 0, 0.0, 0, 0, 0.0, 0.0, 0.0, 0, None),
+            ("A.3", 1, 1, 1.0, 1, 1, 1.0, 1.0, 1 / 6, 0, 2),
+            ("A.D1", 2, 2, 1.0, 2, 2, 14.0, 14.0, 28 / 32, 0, 2),
+        ]
+        # final where the deadline is over; a figure that changed before its end was never final
+        statuses = "select municipality_code, indicator_code, value_status from marts.fct_value_status order by 1, 2"
+        told = _bi(warehouse, statuses)
+        assert {status for *_, status in told} == {"revised", "validated"}, "no deadline is known"
+        with warehouse.connect("admin") as connection:
+            connection.execute(
+                "insert into catalogue.collection values ('ASMS', 'x', 'x', true);"
+                "insert into catalogue.deadline values ('ASMS', '2024', '2999-01-01')"
+            )
+        assert {status for *_, status in _bi(warehouse, statuses)} == {"preliminary", "revised"}
+        with warehouse.connect("admin") as connection:
+            connection.execute("update catalogue.deadline set due_date = '2020-01-01'")
+        assert _bi(warehouse, statuses) == [
+            ("UA1", "A.1", "revised"), ("UA1", "A.2", "final"), ("UA1", "A.3", "revised"), ("UA2", "A.1", "revised"),
+            ("UA2", "A.D1", "revised"), ("UA4", "A.D1", "revised"),
+        ]  # fmt: skip
+        feed = (
+            "select kind, municipality_code, indicator_code, old_value, new_value, changed_in from marts.change_since("
+            "(select published_at from marts.dim_release where release_id = {}) + interval '{}')"
+        )
+        assert _bi(warehouse, feed.format(1, "0")) == [
+            ("changed", "UA1", "A.2", None, 4.0, 2), ("changed", "UA1", "A.3", 5.0, 6.0, 2),
+            ("changed", "UA2", "A.1", 7.0, 70.0, 2), ("changed", "UA2", "A.D1", 3.0, 30.0, 2),
+            ("gone", "UA3", "A.1", 9.0, None, 2), ("changed", "UA4", "A.D1", 1.0, 2.0, 2),
+            ("changed", "UA1", "A.1", 10.0, 11.0, 3),
+        ]  # fmt: skip
+        assert _bi(warehouse, feed.format(2, "0")) == [("changed", "UA1", "A.1", 12.0, 11.0, 3)]
+        assert _bi(warehouse, feed.format(3, "0")) == []
+        assert {row[0] for row in _bi(warehouse, feed.format(1, "-1 second"))} == {"new"}

@@ -34,6 +34,7 @@ reported as (
         budget.amount_cumulative,
         budget.plan_amount,
         budget.approved_amount,
+        budget.row_nos,
         budget.load_id,
         budget.is_sample,
         -- a changed code answers under both codes for the same month: the newest that has the month, never both
@@ -101,6 +102,7 @@ listed as (
         end::numeric(18, 2) as amount_month,
         plan_amount,
         approved_amount,
+        row_nos,
         load_id,
         is_sample
     from placed
@@ -125,6 +127,7 @@ reversed as (
         case when reported_after = month + 1 then -amount_cumulative end::numeric(18, 2) as amount_month,
         null::numeric(18, 2) as plan_amount,
         null::numeric(18, 2) as approved_amount,
+        null as row_nos,
         load_id_after as load_id,
         is_sample
     from placed

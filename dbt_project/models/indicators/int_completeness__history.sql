@@ -75,13 +75,19 @@ batches as (
         return_key,
         batch_no,
         max(max(received_at)) over (partition by return_key order by batch_no) as received_at,
+        bool_or(is_withdrawal) as is_withdrawn,
+        max(withdrawal_reason) as withdrawal_reason,
+        bool_or(bool_or(is_sample)) over (partition by return_key) as is_sample,
+        max(collection_code) as collection_code,
+        max(municipality_code) as municipality_code,
+        max(time_period) as time_period,
         lead(batch_no) over (partition by return_key order by batch_no) is null as is_last
     from arrivals
     group by return_key, batch_no
 
 ),
 
--- what stands after the last arrival
+-- what stands after the last arrival; nothing where it withdrew the return
 standing as (
 
     select
@@ -96,6 +102,28 @@ standing as (
     inner join asked_cells
         on accepted.indicator_code = asked_cells.indicator_code and accepted.sex = asked_cells.sex
     group by accepted.collection_code, accepted.municipality_code, accepted.time_period, asked_cells.domain_code
+    union all
+    select
+        batches.collection_code,
+        batches.municipality_code,
+        batches.time_period,
+        batches.return_key,
+        asked_cells.domain_code,
+        count(*) as expected_cell_count,
+        0 as answered_cell_count
+    from batches
+    inner join asked_cells
+        on
+            batches.collection_code = asked_cells.collection_code
+            and left(batches.time_period, 4) >= asked_cells.valid_from::text
+            and left(batches.time_period, 4) <= coalesce(asked_cells.valid_to::text, '9999')
+    where batches.is_last and batches.is_withdrawn
+    group by
+        batches.collection_code,
+        batches.municipality_code,
+        batches.time_period,
+        batches.return_key,
+        asked_cells.domain_code
 
 ),
 
@@ -176,6 +204,35 @@ said_in_batches as (
 
 ),
 
+-- few or none: however the planner joins them, it costs nothing
+withdrawals as materialized (
+
+    select
+        return_key,
+        batch_no
+    from batches
+    where is_withdrawn
+
+),
+
+withdrawn_in_batches as (
+
+    select distinct
+        said_in_batches.collection_code,
+        said_in_batches.municipality_code,
+        said_in_batches.time_period,
+        said_in_batches.domain_code,
+        said_in_batches.indicator_code,
+        said_in_batches.sex,
+        withdrawals.batch_no
+    from said_in_batches
+    inner join withdrawals
+        on
+            concat_ws('|', said_in_batches.collection_code, said_in_batches.municipality_code, said_in_batches.time_period)
+            = withdrawals.return_key
+
+),
+
 -- an answer repeated is the same answer: what was found on its first return is found on all
 compared as (
 
@@ -183,7 +240,17 @@ compared as (
         *,
         lag(answer) over cell_in_time as answer_before,
         lag(batch_no) over cell_in_time as batch_before
-    from said_in_batches
+    from (
+        select * from said_in_batches
+        union all
+        select
+            *,
+            'withdrawn' as answer,
+            false as is_answered,
+            false as is_rejected,
+            false as was_rejected
+        from withdrawn_in_batches
+    ) as told
     window cell_in_time as (partition by {{ cell_key() }} order by batch_no)
 
 ),
@@ -239,6 +306,9 @@ steps as (
         batches.batch_no,
         batches.received_at,
         batches.is_last,
+        batches.is_withdrawn,
+        batches.withdrawal_reason,
+        batches.is_sample,
         standing.expected_cell_count,
         standing.answered_cell_count,
         0 as turn
@@ -253,6 +323,9 @@ steps as (
         batch_no,
         null as received_at,
         null as is_last,
+        null as is_withdrawn,
+        null as withdrawal_reason,
+        null as is_sample,
         null as expected_cell_count,
         null as answered_cell_count,
         turn
@@ -269,6 +342,9 @@ by_domain as (
         domain_code,
         batch_no,
         max(received_at) as received_at,
+        coalesce(bool_or(is_withdrawn), false) as is_withdrawn,
+        max(withdrawal_reason) as withdrawal_reason,
+        bool_or(is_sample) as is_sample,
         max(expected_cell_count) as expected_cell_count,
         case
             when bool_or(is_last) then max(answered_cell_count)
@@ -293,10 +369,13 @@ levels as (
         'ALL' as domain_code,
         batch_no,
         received_at,
+        is_withdrawn,
+        withdrawal_reason,
+        is_sample,
         sum(expected_cell_count)::bigint as expected_cell_count,
         sum(answered_cell_count)::bigint as answered_cell_count
     from by_domain
-    group by collection_code, municipality_code, time_period, batch_no, received_at
+    group by collection_code, municipality_code, time_period, batch_no, received_at, is_withdrawn, withdrawal_reason, is_sample
 
 ),
 
@@ -304,14 +383,27 @@ stepped as (
 
     select
         *,
-        lag(answered_cell_count) over (
-            partition by collection_code, municipality_code, time_period, domain_code order by batch_no
-        ) as count_before
+        lag(answered_cell_count) over in_time as count_before,
+        lag(is_withdrawn) over in_time as was_withdrawn
     from levels
+    window in_time as (partition by collection_code, municipality_code, time_period, domain_code order by batch_no)
 
 ),
 
 spans as (
+
+    select
+        *,
+        lead(received_at) over in_time as known_to,
+        coalesce(lead(is_withdrawn) over in_time, false) as is_withdrawn_then,
+        lead(withdrawal_reason) over in_time as reason_then
+    from stepped
+    where count_before is null or count_before != answered_cell_count or was_withdrawn != is_withdrawn
+    window in_time as (partition by collection_code, municipality_code, time_period, domain_code order by batch_no)
+
+),
+
+final as (
 
     select
         collection_code,
@@ -319,22 +411,16 @@ spans as (
         time_period,
         domain_code,
         received_at as known_from,
-        lead(received_at) over (
-            partition by collection_code, municipality_code, time_period, domain_code order by batch_no
-        ) as known_to,
+        known_to,
         expected_cell_count,
         answered_cell_count,
-        answered_cell_count = expected_cell_count as is_full
-    from stepped
-    where count_before is null or count_before != answered_cell_count
-
-),
-
-final as (
-
-    select *
+        answered_cell_count = expected_cell_count as is_full,
+        is_withdrawn_then as is_withdrawn,
+        reason_then as withdrawal_reason,
+        is_sample
     from spans
-    where known_to is null or known_to > known_from
+    -- of a return that is withdrawn nothing is known until it is sent again
+    where not is_withdrawn and (known_to is null or known_to > received_at)
 
 )
 

@@ -66,7 +66,8 @@ spans as (
     select
         begun.*,
         arrivals.received_at as known_from,
-        lead(arrivals.received_at) over (partition by {{ cell_key() }} order by begun.batch_no) as known_to
+        lead(arrivals.received_at) over (partition by {{ cell_key() }} order by begun.batch_no) as known_to,
+        coalesce(lead(begun.is_withdrawal) over (partition by {{ cell_key() }} order by begun.batch_no), false) as is_withdrawn
     from begun
     inner join arrivals on begun.arrival_key = arrivals.arrival_key
 
@@ -92,6 +93,7 @@ final as (
             when rejected.submission_id is not null then 'rejected'
             else spans.status_reason
         end as status_reason,
+        spans.is_withdrawn,
         spans.submission_id,
         spans.is_sample
     from spans
@@ -107,7 +109,7 @@ final as (
             spans.submission_id = rejected.submission_id
             and spans.indicator_code = rejected.indicator_code
             and spans.sex = rejected.sex
-    where spans.known_to > spans.known_from
+    where spans.known_to > spans.known_from and not spans.is_withdrawal
 
 )
 

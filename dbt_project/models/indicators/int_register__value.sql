@@ -73,7 +73,10 @@ pupils as (
     select
         transfer_budgets.area_code as municipality_code,
         (transfers.time_period::integer - 1)::text as time_period,
-        sum(transfers.obs_value) as pupil_count
+        sum(transfers.obs_value) as pupil_count,
+        min(transfers.load_id) as load_id,
+        min(transfers.sheet) as sheet,
+        string_agg(distinct transfers.row_nos, ',') as row_nos
     from transfers
     inner join transfer_budgets
         on
@@ -97,14 +100,20 @@ known as (
         'present_population' as measure,
         municipality_code,
         time_period,
-        population::numeric as amount
+        population::numeric as amount,
+        load_id,
+        sheet,
+        row_no::text as row_nos
     from population
     union all
     select
         measured.measure,
         declarations.municipality_code,
         left(declarations.time_period, 4) as time_period,
-        measured.amount::numeric as amount
+        measured.amount::numeric as amount,
+        declarations.load_id,
+        null as sheet,
+        declarations.row_no::text as row_nos
     from declarations
     cross join
         lateral (
@@ -118,7 +127,10 @@ known as (
         'PUPILS' as measure,
         pupils.municipality_code,
         pupils.time_period,
-        pupils.pupil_count as amount
+        pupils.pupil_count as amount,
+        pupils.load_id,
+        pupils.sheet,
+        pupils.row_nos
     from pupils
     where {{ only_changed_keys('pupils') }}
 
@@ -134,7 +146,10 @@ answers as (
         register_sources.tolerance,
         known.municipality_code,
         known.time_period,
-        known.amount
+        known.amount,
+        known.load_id,
+        known.sheet,
+        known.row_nos
     from known
     inner join register_sources on known.measure = register_sources.measure
     union all
@@ -152,7 +167,10 @@ answers as (
                     then coalesce(nullif(budget_lines.plan_amount, 0), budget_lines.approved_amount)
                 else budget_lines.amount_cumulative
             end
-        ) as amount
+        ) as amount,
+        min(budget_lines.load_id) as load_id,
+        null as sheet,
+        string_agg(distinct budget_lines.row_nos, ',') as row_nos
     from budget_lines
     inner join register_sources
         on
@@ -184,7 +202,10 @@ final as (
         round(answers.amount * answers.factor, 6)::double precision as register_value,
         {{ allowed_difference('answers.amount * answers.factor', 'answers.tolerance', 'indicators.decimals') }}
             as allowed_difference,
-        answers.tolerance is not null as is_compared
+        answers.tolerance is not null as is_compared,
+        answers.load_id,
+        answers.sheet,
+        answers.row_nos
     from answers
     inner join asked_cells
         on

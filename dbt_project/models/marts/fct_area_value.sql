@@ -41,6 +41,13 @@ suppressed as (
 
 ),
 
+-- a mean that is weighted by what is under embargo is as well
+embargoes as (
+
+    select * from {{ ref('int_embargo__held') }}
+
+),
+
 municipalities as (
 
     select
@@ -229,6 +236,13 @@ final as (
             and listed.indicator_code = suppressed.indicator_code
             and listed.time_period = suppressed.time_period
             and listed.sex = suppressed.sex
+    left join embargoes as held
+        on listed.indicator_code = held.indicator_code and left(listed.time_period, 4) = held.time_period
+    left join embargoes as weighing_held
+        on
+            split_part(indicators.aggregation, ':', 2) = weighing_held.indicator_code
+            and left(listed.time_period, 4) = weighing_held.time_period
+    where held.indicator_code is null and weighing_held.indicator_code is null
 
 )
 

@@ -78,7 +78,9 @@ final as (
             and corrections.collection_code = suppressed.collection_code
             and corrections.time_period = suppressed.time_period
             and cells.group_code = suppressed.group_code
-    where indicators.conf_status != 'restricted'
+    left join {{ ref('int_embargo__held') }} as held
+        on corrections.indicator_code = held.indicator_code and left(corrections.time_period, 4) = held.time_period
+    where held.indicator_code is null and indicators.conf_status != 'restricted'
 
 )
 

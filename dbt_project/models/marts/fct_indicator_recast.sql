@@ -102,7 +102,12 @@ final as (
             and observations.indicator_code = suppressed.indicator_code
             and observations.time_period = suppressed.time_period
             and observations.sex = suppressed.sex
-    where indicators.conf_status != 'restricted' and {{ only_changed_keys('observations', 'year') }}
+    left join {{ ref('int_embargo__held') }} as held
+        on observations.indicator_code = held.indicator_code and left(observations.time_period, 4) = held.time_period
+    where
+        held.indicator_code is null
+        and indicators.conf_status != 'restricted'
+        and {{ only_changed_keys('observations', 'year') }}
 
 )
 

@@ -105,8 +105,13 @@ final as (
             and observations.indicator_code = suppressed.indicator_code
             and observations.time_period = suppressed.time_period
             and observations.sex = suppressed.sex
-    -- values of restricted indicators stay in the schema `indicators`, which no reader of marts may enter
-    where indicators.conf_status != 'restricted' and {{ only_changed_keys('observations') }}
+    left join {{ ref('int_embargo__held') }} as held
+        on observations.indicator_code = held.indicator_code and left(observations.time_period, 4) = held.time_period
+    -- values of restricted indicators, and those under embargo, stay in the schema `indicators`: no reader of marts may enter it
+    where
+        held.indicator_code is null
+        and indicators.conf_status != 'restricted'
+        and {{ only_changed_keys('observations') }}
 
 )
 

@@ -69,6 +69,7 @@ final as (
         {{ unless_hidden('history.obs_status', "'C'") }} as obs_status,
         {{ unless_hidden('history.status_reason', "'suppressed'") }} as status_reason,
         indicators.unit_measure,
+        history.is_withdrawn,
         history.submission_id,
         history.is_sample
     from history
@@ -84,7 +85,9 @@ final as (
             and history.collection_code = suppressed.collection_code
             and history.time_period = suppressed.time_period
             and cells.group_code = suppressed.group_code
-    where indicators.conf_status != 'restricted'
+    left join {{ ref('int_embargo__held') }} as held
+        on history.indicator_code = held.indicator_code and left(history.time_period, 4) = held.time_period
+    where held.indicator_code is null and indicators.conf_status != 'restricted'
 
 )
 

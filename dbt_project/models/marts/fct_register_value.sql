@@ -34,10 +34,15 @@ final as (
         registers.sex,
         registers.register_code,
         registers.register_value,
-        indicators.unit_measure
+        indicators.unit_measure,
+        registers.load_id,
+        registers.sheet,
+        registers.row_nos
     from registers
     inner join indicators on registers.indicator_code = indicators.indicator_code
-    where indicators.conf_status != 'restricted'
+    left join {{ ref('int_embargo__held') }} as held
+        on registers.indicator_code = held.indicator_code and left(registers.time_period, 4) = held.time_period
+    where held.indicator_code is null and indicators.conf_status != 'restricted'
 
 )
 

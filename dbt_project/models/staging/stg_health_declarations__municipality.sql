@@ -49,6 +49,7 @@ final as (
             as {{ 'declaration_count' if column == 'total' else column ~ '_count' }},
         {%- endfor %}
         raw_rows.load_id,
+        raw_rows.row_no,
         latest.is_sample
     from raw_rows
     inner join latest on raw_rows.load_id = latest.load_id

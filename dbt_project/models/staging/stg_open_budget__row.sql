@@ -65,6 +65,7 @@ typed as materialized (
         {{ amount('raw_rows.fakt_amt') }} as amount_cumulative,
         {{ amount('raw_rows.plans_amt') }} as plan_amount,
         {{ amount('raw_rows.zat_amt') }} as approved_amount,
+        case when right(months.time_period, 3) = '-12' then raw_rows.row_no end as row_no,
         months.load_id,
         months.replaced_by,
         months.is_sample
@@ -131,6 +132,7 @@ final as (
         amount_cumulative,
         plan_amount,
         approved_amount,
+        row_no::text as row_nos,
         load_id,
         replaced_by,
         is_sample
@@ -152,6 +154,7 @@ final as (
         sum(amount_cumulative)::numeric(18, 2) as amount_cumulative,
         sum(plan_amount)::numeric(18, 2) as plan_amount,
         sum(approved_amount)::numeric(18, 2) as approved_amount,
+        string_agg(row_no::text, ',' order by row_no) as row_nos,
         load_id,
         replaced_by,
         is_sample
@@ -175,6 +178,7 @@ final as (
         sum(amount_cumulative)::numeric(18, 2) as amount_cumulative,
         sum(plan_amount)::numeric(18, 2) as plan_amount,
         sum(approved_amount)::numeric(18, 2) as approved_amount,
+        string_agg(row_no::text, ',' order by row_no) as row_nos,
         load_id,
         replaced_by,
         is_sample

@@ -33,6 +33,7 @@ latest_load as (
 raw_lines as (
 
     select
+        population_unit.load_id,
         population_unit.sheet,
         population_unit.row_no,
         population_unit.time_period,
@@ -180,6 +181,7 @@ claimed as (
 final as (
 
     select
+        lines.load_id,
         lines.sheet,
         lines.row_no,
         lines.oblast_text,

@@ -7,7 +7,10 @@ printed as (
     select
         municipality_code,
         time_period,
-        population
+        population,
+        load_id,
+        sheet,
+        row_no
     from {{ ref('stg_population__line') }}
     where municipality_code is not null and population is not null
 
@@ -29,14 +32,20 @@ final as (
         municipality_code,
         time_period,
         population,
-        'population' as source
+        'population' as source,
+        load_id,
+        sheet,
+        row_no
     from printed
     union all
     select
         regions.area_code as municipality_code,
         regions.time_period,
         regions.population,
-        'population_sdmx' as source
+        'population_sdmx' as source,
+        regions.load_id,
+        null as sheet,
+        regions.row_no
     from regions
     left join printed on regions.area_code = printed.municipality_code and regions.time_period = printed.time_period
     where printed.municipality_code is null

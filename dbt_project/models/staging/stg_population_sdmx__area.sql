@@ -22,7 +22,8 @@ final as (
         region_code as area_code,
         time_period,
         split_part(value_text, '.', 1)::bigint as population,
-        load_id
+        load_id,
+        row_no
     from figures
     -- all ages, both sexes, town and country, by year
     where

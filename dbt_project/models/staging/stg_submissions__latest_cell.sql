@@ -37,8 +37,8 @@ final as (
         value_text,
         value_type,
         case when not is_contradicted then obs_value end as obs_value,
-        case when is_contradicted then 'M_Q' else obs_status end as obs_status,
-        case when is_contradicted then 'conflict' else status_reason end as status_reason,
+        case when is_contradicted or is_withdrawal then 'M_Q' else obs_status end as obs_status,
+        case when is_contradicted or is_withdrawal then 'conflict' else status_reason end as status_reason,
         broken_rule_id,
         is_conflict,
         submission_id,
@@ -48,6 +48,8 @@ final as (
         batch_no,
         is_sample
     from standing
+    -- what contradicts itself after a withdrawal is told; what was withdrawn is not
+    where not is_withdrawal or is_conflict
     union all
     select
         collection_code,

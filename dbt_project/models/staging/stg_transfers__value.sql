@@ -51,6 +51,8 @@ cleaned as materialized (
         raw_values.time_period,
         raw_values.measure_code,
         raw_values.name_text,
+        raw_values.sheet,
+        raw_values.row_no,
         -- ten digits: until 2023 an eleventh stood at the end, and spreadsheets lose the zero at the beginning
         coalesce(left(lpad(raw_values.budget_code_text, 10, '0'), 10), 'TOTAL') as budget_code,
         {{ number_text(clean_text('raw_values.value_text')) }} as number_text,
@@ -72,6 +74,8 @@ lines as (
         min(name_text) as name_text,
         case when count(distinct number_text) = 1 then min(number_text) end as number_text,
         min(load_id) as load_id,
+        min(sheet) as sheet,
+        string_agg(row_no::text, ',' order by row_no) as row_nos,
         bool_or(is_sample) as is_sample
     from cleaned
     group by table_code, time_period, budget_code, measure_code
@@ -90,6 +94,8 @@ final as (
         measures.unit_mult,
         case when {{ is_castable('lines.number_text') }} then round(lines.number_text::numeric, 6) end as obs_value,
         lines.load_id,
+        lines.sheet,
+        lines.row_nos,
         lines.is_sample
     from lines
     inner join measures on lines.table_code = measures.table_code and lines.measure_code = measures.measure_code

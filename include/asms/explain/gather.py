@@ -76,6 +76,16 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class Withdrawal:
+    """A withdrawal of the return that the figure was in; ``release_id`` is the release that went by it first."""
+
+    received_at: datetime
+    reason: str
+    withdrawn_by: str
+    release_id: int | None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A rule and how it stands: ``failed``, ``failed_before`` (a closed finding) or ``no_finding``."""
 
@@ -121,7 +131,7 @@ class Certificate:
     release_id: int
     obs_value: float | None
     obs_status: str
-    """As in docs/naming.md; ``not_published`` for an input that the release does not show."""
+    """As in docs/naming.md; ``withdrawn``, or ``not_published`` for an input that the release does not show."""
     obs_source: str | None
     """As in the marts: submitted, confirmed, disputed, register, derived."""
     register_value: float | None
@@ -131,8 +141,9 @@ class Certificate:
     inputs: "tuple[Certificate, ...]"
     source: Source | None
     correction: Correction | None
+    withdrawals: tuple[Withdrawal, ...]
     open_data: tuple[OpenDatum, ...]
-    """The rows behind ``register_value``, as they stand now."""
+    """The rows behind ``register_value``."""
     verdicts: tuple[Verdict, ...]
     explanations: tuple[Explained, ...]
     vintages: tuple[Vintage, ...]
@@ -189,6 +200,18 @@ where
     and release_from <= %(at)s and (release_to is null or release_to > %(at)s)
 """
 
+_WITHDRAWALS: LiteralString = """
+select delivery.received_at, withdrawal.reason, withdrawal.withdrawn_by, min(release_load.release_id) as release_id
+from raw.submission_withdrawal as withdrawal
+inner join raw.delivery on withdrawal.delivery_id = delivery.delivery_id
+inner join catalogue.indicator on withdrawal.collection_code = indicator.collection_code
+left join ops.release_load on withdrawal.load_id = release_load.load_id
+where
+    withdrawal.municipality_code = %(body)s and withdrawal.time_period = %(period)s and indicator.indicator_code = %(code)s
+group by delivery.delivery_id, withdrawal.delivery_id
+order by delivery.received_no
+"""
+
 _ARRIVALS: LiteralString = """
 select delivery.channel, delivery.path, delivery.received_at
 from raw.submission_delivery
@@ -237,6 +260,34 @@ where municipality_code = %(body)s and time_period = %(period)s and indicator_co
 order by offered_at, explanation_id
 """
 
+# Down from the figure to what it is computed of: what holds one of them back holds it back.
+_EMBARGO: LiteralString = """
+with recursive asked (indicator_code, time_period) as (
+    select %(code)s::text, left(%(period)s, 4)
+    union
+    select formula_input.indicator_code, (asked.time_period::integer + formula_input.period_offset)::text
+    from asked
+    inner join catalogue.formula_term
+        on
+            asked.indicator_code = formula_term.indicator_code
+            and asked.time_period >= left(formula_term.period_from, 4) and asked.time_period < formula_term.period_to
+    inner join catalogue.formula_input on formula_term.slot = formula_input.slot
+)
+
+select asked.indicator_code, asked.time_period, embargo.embargo_until, embargo.reason, embargo.provider
+from asked
+inner join catalogue.indicator on asked.indicator_code = indicator.indicator_code
+inner join quality.embargo
+    on
+        asked.time_period = embargo.time_period
+        and (embargo.indicator_code = indicator.indicator_code or embargo.domain_code = indicator.domain_code)
+inner join ops.build_embargo on embargo.embargo_id = build_embargo.embargo_id
+inner join ops.release on build_embargo.build_id = release.build_id
+where release.release_id = %(at)s
+order by embargo.embargo_until desc, asked.indicator_code, asked.time_period
+limit 1
+"""
+
 _REGISTER: LiteralString = """
 select time_period, population
 from staging.stg_population__municipality
@@ -245,123 +296,25 @@ order by time_period desc
 limit 1
 """
 
-# The rows that int_register__value takes or adds up, found again by what staging says of their loads.
+# The rows that the release's figure is, or is added up from, as the models name them.
 _OPEN_DATA: LiteralString = """
-with
-
-asked as (
-
-    select * from catalogue.register_source where indicator_code = %(code)s and sex = %(sex)s
-
-),
-
-population as (
-
-    select load_id
-    from staging.stg_ops__load
-    where source = 'population' and status = 'loaded' and exists (select 1 from asked where register = 'population')
-    order by received_no desc, loaded_at desc, load_id
-    limit 1
-
-),
-
-budget as (
-
-    select distinct
-        line.load_id, line.budget_item, line.classification_type, line.classification_code, line.fund_type, asked.measure
-    from asked
-    inner join indicators.int_budget__monthly as line
-        on
-            asked.budget_item = line.budget_item
-            and asked.classification_type = line.classification_type
-            and asked.fund_type = line.fund_type
-            and starts_with(line.classification_code, asked.code_prefix)
-    where
-        asked.register = 'open_budget' and line.municipality_code = %(body)s and line.time_period = %(period)s || '-12'
-
-),
-
--- of a programme that is broken down by economy the row without a code is the whole; where there is none, the codes with none below
-december as (
-
-    select
-        line.*,
-        coalesce(line.economic_code, '') in ('', '0', '0000')
-        or not bool_or(coalesce(line.economic_code, '') in ('', '0', '0000')) over programme
-        and coalesce(
-            lead(line.economic_code) over (programme order by line.economic_code)
-            not like rtrim(line.economic_code, '0') || '%%',
-            true
-        ) as is_counted
-    from raw.open_budget_row as line
-    where line.load_id in (select budget.load_id from budget) and left(btrim(line.rep_period), 2) = '12'
-    window programme as (
-        partition by line.load_id, line.budget_code, btrim(line.classification_code), btrim(line.functional_code), line.fund_typ
-    )
-
-),
-
-found as (
-
-    select 'population' as register, line.load_id, line.sheet, line.row_no as row, line.name_text as item, line.value_text
-    from population
-    inner join raw.population_unit as line on population.load_id = line.load_id
-    inner join staging.stg_population__line as known on line.sheet = known.sheet and line.row_no = known.row_no
-    where known.municipality_code = %(body)s and known.time_period = %(period)s
-    union all
-    select
-        'open_budget', line.load_id, null, line.row_no,
-        concat_ws(' ', budget.classification_code, nullif(line.economic_code, ''), line.fund_typ, line.classification_name),
-        case when budget.measure = 'plan' then coalesce(line.plans_amt, line.zat_amt) else line.fakt_amt end
-    from budget
-    inner join december as line
-        on
-            budget.load_id = line.load_id
-            and budget.fund_type = btrim(line.fund_typ)
-            and budget.classification_code = case
-                when budget.classification_type = 'PROGRAM' then lpad(btrim(line.classification_code), 4, '0')
-                else btrim(line.classification_code)
-            end
-    where budget.classification_type != 'PROGRAM' or line.is_counted
-    union all
-    select
-        'health_declarations', line.load_id, null, line.row_no, line.hromada_name,
-        case asked.measure
-            when 'declarations_female' then line.female when 'declarations_male' then line.male else line.total
-        end
-    from asked
-    cross join staging.stg_health_declarations__municipality as known
-    inner join raw.health_declarations_row as line on known.load_id = line.load_id
-    where
-        asked.register = 'health_declarations' and known.municipality_code = %(body)s
-        and known.time_period = %(period)s || '-12' and btrim(line.hromada_code) = %(body)s
-    union all
-    select 'transfers', line.load_id, line.sheet, line.row_no, concat(line.measure_code, ' ', line.name_text), line.value_text
-    from asked
-    cross join staging.stg_transfers__budget as budget
-    inner join staging.stg_transfers__value as known
-        on
-            budget.table_code = known.table_code and budget.time_period = known.time_period
-            and budget.budget_code = known.budget_code
-    inner join raw.transfers_value as line
-        on
-            known.load_id = line.load_id and known.measure_code = line.measure_code
-            and left(lpad(line.budget_code_text, 10, '0'), 10) = known.budget_code
-    where
-        asked.register = 'transfers' and budget.area_code = %(body)s and known.table_code = 'education_subvention'
-        and known.time_period = (left(%(period)s, 4)::integer + 1)::text and known.measure_code in (
-            'PUPILS_1_4', 'PUPILS_5_9', 'PUPILS_10_12', 'SPECIAL_PUPILS_1_4', 'SPECIAL_PUPILS_5_9', 'SPECIAL_PUPILS_10_12'
-        )
-
-)
-
 select
-    found.register, delivery.channel, delivery.path as request, delivery.sha256, delivery.received_at, found.load_id, found.sheet,
-    found.row, found.item, found.value_text
-from found
-inner join ops.load on found.load_id = load.load_id
+    known.register_code as register, delivery.channel, delivery.path as request, delivery.sha256, delivery.received_at, line.load_id,
+    line.sheet, line.row_no as row, line.item, line.value_text
+from published.fct_register_value as known
+inner join raw.register_row as line
+    on
+        known.register_code = line.register and known.load_id = line.load_id and known.sheet is not distinct from line.sheet
+        and line.row_no = any(string_to_array(known.row_nos, ',')::integer[])
+inner join ops.load on line.load_id = load.load_id
 inner join raw.delivery on load.delivery_id = delivery.delivery_id
-order by found.register, found.load_id, found.sheet, found.row
+where
+    known.municipality_code = %(body)s and known.indicator_code = %(code)s and known.time_period = %(period)s and known.sex = %(sex)s
+    and known.release_from <= %(at)s and (known.release_to is null or known.release_to > %(at)s)
+    and line.measure = (
+        select min(measure) from catalogue.register_source where indicator_code = %(code)s and sex = %(sex)s
+    )
+order by known.register_code, line.load_id, line.sheet, line.row_no, line.item
 """
 
 
@@ -378,7 +331,7 @@ def explain_value(
     ``release_id`` None is the current release. What is told of rules and explanations is what is known now.
 
     Raises:
-        ExplainError: the release has no such value.
+        ExplainError: the release has no such value, or does not show it yet.
         NoReleaseError, ReleasePrunedError: the release cannot be read.
     """
     with warehouse.connect("gate") as connection:
@@ -389,6 +342,15 @@ def explain_value(
             release_id = int(row[0])
         check_release(connection, release_id)
         found = _explain(connection, (municipality_code, indicator_code, time_period, sex), release_id, 0)
+        place = {"code": indicator_code, "period": time_period, "at": release_id}
+        held = connection.execute(_EMBARGO, place).fetchone() if found.obs_status == "not_published" else None
+    if held:
+        code, period, until, reason, provider = held
+        raise ExplainError(
+            f"{indicator_code} {time_period}: під ембарго до {until:%Y-%m-%d %H:%M %Z} (через {code} {period}): {reason} "
+            f"({provider}) / under embargo until then, because of {code} {period}; release {release_id} does not show it, the "
+            "first one made after that moment does"
+        )
     if found.obs_status == "not_published":
         raise ExplainError(
             f"release {release_id} has no value of {indicator_code} ({sex}) for {municipality_code} in {time_period}: look for "
@@ -406,8 +368,11 @@ def _explain(
         facts = cursor.execute(_FACTS, asked).fetchall()
         names = cursor.execute(_NAMES, asked).fetchone() or {}
         shown = next((fact for fact in facts if _stands(fact, release_id)), None)
-        submission = {**asked, "submission": shown["submission_id"] if shown else None}
-        source = _source(cursor, submission) if shown and shown["submission_id"] else None
+        withdrawals = [Withdrawal(**row) for row in cursor.execute(_WITHDRAWALS, asked).fetchall()]
+        is_withdrawn = shown is None and any(w.release_id and w.release_id <= release_id for w in withdrawals)
+        told = next((f for f in reversed(facts) if f["release_from"] <= release_id), None) if is_withdrawn else shown
+        submission = {**asked, "submission": told["submission_id"] if told else None}
+        source = _source(cursor, submission) if told and told["submission_id"] else None
         verdicts = cursor.execute(_VERDICTS, submission).fetchall() if source else []
         is_known = shown is not None and shown["register_value"] is not None
         is_corrected = shown is not None and shown["obs_source"] == "corrected"
@@ -430,7 +395,7 @@ def _explain(
         unit_measure=shown["unit_measure"] if shown else None,
         release_id=release_id,
         obs_value=shown["obs_value"] if shown else None,
-        obs_status=shown["obs_status"] if shown else "not_published",
+        obs_status=shown["obs_status"] if shown else "withdrawn" if is_withdrawn else "not_published",
         obs_source=shown["obs_source"] if shown else None,
         register_value=shown["register_value"] if shown else None,
         formula=formula,
@@ -438,6 +403,7 @@ def _explain(
         inputs=tuple(inputs),
         source=source,
         correction=Correction(**correction) if correction else None,
+        withdrawals=tuple(withdrawals),
         open_data=tuple(OpenDatum(**row) for row in open_data),
         verdicts=tuple(Verdict(**row) for row in verdicts),
         explanations=tuple(Explained(**row) for row in explanations),
@@ -487,7 +453,9 @@ def _figure(
 
 def spell_value(value: float | None, status: str) -> str:
     """A figure as people read it, or the status that stands in its place."""
-    return f"{value:,.10g}".replace(",", " ").replace(".", ",") if value is not None else status
+    if value is None:
+        return "відкликано" if status == "withdrawn" else status
+    return f"{value:,.10g}".replace(",", " ").replace(".", ",")
 
 
 def _spell(expression: Expression, figure: Any) -> str:

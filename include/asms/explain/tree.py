@@ -24,6 +24,10 @@ def _lines(c: Certificate) -> Iterator[str]:
         told = spell_value(c.correction.reported_value, c.correction.reported_status)
         yield f"  виправлено / corrected: {c.correction.action}, у звіті / reported: {told}"
         yield f"    {c.correction.reason} ({c.correction.provider})"
+    for gone in c.withdrawals:
+        since = f", з випуску / since release {gone.release_id}" if gone.release_id else ""
+        yield f"  відкликано / withdrawn: {gone.received_at:%Y-%m-%d %H:%M:%S} UTC, {gone.withdrawn_by}{since}"
+        yield f"    {gone.reason}"
     yield from _open_data_lines(c)
     for verdict in c.verdicts:
         yield f"  {_OUTCOMES[verdict.outcome]} {verdict.rule_id} ({verdict.severity}) {verdict.title_uk}"

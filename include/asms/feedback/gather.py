@@ -38,6 +38,11 @@ looks (group_key, line) as (
     from quality.explanation
     union all
     select
+        concat_ws('|', collection_code, municipality_code, time_period),
+        concat_ws('|', 'withdrawal', delivery_id)
+    from raw.submission_withdrawal
+    union all
+    select
         concat_ws('|', submission.collection_code, submission.municipality_code, submission.time_period),
         concat_ws('|', 'return', submission.submission_id, max(delivery.batch_no))
     from raw.submission
@@ -60,7 +65,8 @@ order by hashed.group_key
 """
 
 # A delivery counts as its latest reading says. A return stands as long as it is the last to hold some cell; files of one batch
-# have no order, so both hold theirs. A trial takes nothing from what was sent in earnest, nor that from a trial.
+# have no order, so both hold theirs. What was withdrawn stands no more. A trial takes nothing from what was sent in earnest, nor
+# that from a trial.
 _CELLS = """
 with
 
@@ -91,6 +97,14 @@ returns as (
         (array_agg(readings.path order by readings.received_no desc))[1] as file_name
     from readings
     inner join raw.submission on readings.submission_id = submission.submission_id
+    where readings.is_test or readings.batch_no > coalesce((
+        select max(delivery.batch_no)
+        from raw.submission_withdrawal as withdrawal
+        inner join raw.delivery on withdrawal.delivery_id = delivery.delivery_id
+        where
+            (withdrawal.collection_code, withdrawal.municipality_code, withdrawal.time_period)
+            = (submission.collection_code, submission.municipality_code, submission.time_period)
+    ), -1)
     group by submission.submission_id
 ),
 

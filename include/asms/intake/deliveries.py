@@ -469,6 +469,7 @@ select
     ) as twin_path
 from raw.delivery
 where delivery.source = %(source)s
+    and not exists (select from raw.submission_withdrawal where submission_withdrawal.delivery_id = delivery.delivery_id)
     and (%(delivery_ids)s::text[] is null or delivery.delivery_id = any(%(delivery_ids)s))
     and (
         %(force)s

@@ -24,7 +24,7 @@ SOURCE = "submissions"
 _CHUNK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LITTER = {"thumbs.db", "desktop.ini"}
-_LEDGER_LOCK = 0x41534D4C
+LEDGER_LOCK = 0x41534D4C
 _PROGRESS_EVERY = 100
 _MAX_PATH_BYTES = 1024  # well below what an index of PostgreSQL takes in one row
 _NOT_LANDED = "FILE_NOT_LANDED"
@@ -239,12 +239,9 @@ def _book(
 ) -> list[str]:
     """Insert the arrivals that differ from the latest on their path, in one transaction; return their ids in order."""
     with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(%s)", (_LEDGER_LOCK,))
+        connection.execute("select pg_advisory_xact_lock(%s)", (LEDGER_LOCK,))
         _tell_skipped(connection, channel, skipped, is_sample=is_sample)
-        row = connection.execute(
-            "select coalesce(max(batch_no), 0) + 1 from raw.delivery where source = %s", (SOURCE,)
-        ).fetchone()
-        batch_no = row[0] if row else 1
+        batch_no = next_batch(connection)
         latest = {
             path: (path_seq, sha256)
             for path, path_seq, sha256 in connection.execute(
@@ -273,6 +270,14 @@ def _book(
                 rows,
             )
     return [str(row[0]) for row in rows]
+
+
+def next_batch(connection: psycopg.Connection) -> int:
+    """Number of the next batch of arrivals; the caller holds ``LEDGER_LOCK``."""
+    row = connection.execute(
+        "select coalesce(max(batch_no), 0) + 1 from raw.delivery where source = %s", (SOURCE,)
+    ).fetchone()
+    return int(row[0]) if row else 1
 
 
 def _tell_skipped(connection: psycopg.Connection, channel: str, skipped: list[Skipped], *, is_sample: bool) -> None:

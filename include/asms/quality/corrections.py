@@ -4,7 +4,6 @@ The file is declared data: the database is never edited. A correction is applied
 return says what the correction expects. When the return was mended it is not, and a finding says so until its line is removed.
 """
 
-import csv
 import hashlib
 import logging
 import re
@@ -15,20 +14,16 @@ from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import dict_row
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from asms.findings import Finding, insert_findings
+from asms.quality.declared import raise_problems, read_lines
 from asms.warehouse.connection import Warehouse
 
 _log = logging.getLogger(__name__)
 
 DATASET = "corrections"
 RULE = "CORRECTION_NOT_APPLIED"
-_LONGEST_LIST = 20
-
-
-class CorrectionsError(ValueError):
-    """The file cannot be used; the message names every line and column at fault and what to write there."""
 
 
 class Correction(BaseModel):
@@ -113,35 +108,14 @@ class StoredCorrections:
 
 
 def read_corrections(file: Path) -> dict[int, Correction]:
-    """The corrections by line number. Comma or semicolon between columns; utf-8. Raises CorrectionsError."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorrectionsError(f"{file}: it cannot be read as UTF-8 text: {error}") from error
-    delimiter = ";" if lines and ";" in lines[0] else ","
-    reader = csv.reader(lines, delimiter=delimiter)
-    header = tuple(name.strip() for name in next(reader, ()))
-    if header != COLUMNS:
-        raise CorrectionsError(f"{file.name}, line 1: the columns must be {delimiter.join(COLUMNS)}")
-    found: dict[int, Correction] = {}
-    problems: list[str] = []
+    """The corrections by line number; no value is corrected twice. Raises DeclaredError."""
+    found, problems = read_lines(file, Correction)
     lines_of: dict[tuple[str, ...], int] = {}
-    for row in reader:
-        number = reader.line_num
-        if not any(field.strip() for field in row):
-            continue
-        if len(row) != len(COLUMNS):
-            problems.append(f"{file.name}, line {number}: {len(row)} columns; {len(COLUMNS)} are expected")
-            continue
-        try:
-            found[number] = Correction.model_validate(dict(zip(COLUMNS, (v.strip() or None for v in row), strict=True)))
-        except ValidationError as error:
-            problems += [f"{file.name}, line {number}{_column(each)}: {_said(each)}" for each in error.errors()]
-            continue
-        first = lines_of.setdefault(found[number].key, number)
+    for number, line in found.items():
+        first = lines_of.setdefault(line.key, number)
         if first != number:
             problems.append(f"{file.name}, line {number}: line {first} corrects this value already; leave one of them")
-    _raise(problems)
+    raise_problems(problems, DATASET)
     return found
 
 
@@ -151,11 +125,11 @@ def store_corrections(warehouse: Warehouse, file: Path | None) -> StoredCorrecti
     A line that is new, changed or gone is a decision: the next build redoes its body and year.
 
     Raises:
-        CorrectionsError: the file cannot be used; what was stored before stands.
+        DeclaredError: the file cannot be used; what was stored before stands.
     """
     lines = read_corrections(file) if file else {}
     with warehouse.connect("gate") as connection:
-        _raise(list(_unknown(connection, file.name if file else "", lines)))
+        raise_problems(list(_unknown(connection, file.name if file else "", lines)), DATASET)
         rows = [
             {
                 **c.model_dump(),
@@ -291,21 +265,3 @@ def _unknown(connection: psycopg.Connection, file_name: str, lines: dict[int, Co
             yield f"{where}, column collection_code: {line.indicator_code} is of {card[0]}, not {line.collection_code!r}"
         elif line.sex != "T" and not card[2]:
             yield f"{where}, column sex: {line.indicator_code} is not asked by sex; write T"
-
-
-def _column(error: Any) -> str:
-    return f", column {error['loc'][0]}" if error["loc"] else ""
-
-
-def _said(error: Any) -> str:
-    given = error.get("input")
-    shown = f" ({given!r} is written)" if isinstance(given, str) else ""
-    return f"{error['msg'].removeprefix('Value error, ')}{shown}" if given is not None else "it must be given"
-
-
-def _raise(problems: list[str]) -> None:
-    if problems:
-        more = f"\n… and {len(problems) - _LONGEST_LIST} more" if len(problems) > _LONGEST_LIST else ""
-        raise CorrectionsError(
-            "the corrections cannot be used, so nothing was taken over:\n" + "\n".join(problems[:_LONGEST_LIST]) + more
-        )

@@ -132,7 +132,7 @@ where
 """
 
 # What a reader found in a delivery is settled when a later delivery on the same path was read, or when the body it is about
-# has sent a newer return for the period. A file that could not be read and came under another name is closed by hand.
+# has sent a newer return for the period or withdrawn it. A file that could not be read and came under another name is closed by hand.
 _CLOSE_READERS = """
 update quality.finding
 set is_open = false, closed_at = now()
@@ -158,6 +158,16 @@ where
                 submission.municipality_code = finding.municipality_code
                 and submission.time_period = finding.time_period
                 and submission.collection_code = finding.collection_code
+                and later.batch_no > delivery.batch_no
+        )
+        or exists (
+            select 1
+            from raw.submission_withdrawal as withdrawal
+            inner join raw.delivery as later on withdrawal.delivery_id = later.delivery_id
+            where
+                withdrawal.municipality_code = finding.municipality_code
+                and withdrawal.time_period = finding.time_period
+                and withdrawal.collection_code = finding.collection_code
                 and later.batch_no > delivery.batch_no
         )
     )

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,13 @@ BuildEnd = Literal["gate_closed", "published", "unchanged", "failed"]
 _GEOGRAPHY = ("katottg", "koatuu_unit", "council", "council_membership", "boundary_event")
 
 _MODEL_FOLDERS = ("models", "macros", "seeds", "dbt_project.yml")
+
+# The embargoes that hold at a moment.
+_HELD_EMBARGOES = """
+select embargo_id from quality.embargo
+where is_active and embargo_until > coalesce(%s::timestamptz, now())
+order by embargo_id
+"""
 
 # What was loaded and is in no published release yet. An anti-join, never a watermark: a refused gate would otherwise
 # hide its loads for ever. Failed loads count too, because the quality mart tells of them.
@@ -36,7 +44,12 @@ from ops.build_load
 inner join raw.submission_delivery as arrived on build_load.load_id = arrived.load_id
 inner join raw.submission_delivery as reading on arrived.delivery_id = reading.delivery_id
 inner join raw.submission on reading.submission_id = submission.submission_id
-where build_load.build_id = %s
+where build_load.build_id = %(build_id)s
+union
+select withdrawal.municipality_code, left(withdrawal.time_period, 4), 'submissions'
+from ops.build_load
+inner join raw.submission_withdrawal as withdrawal on build_load.load_id = withdrawal.load_id
+where build_load.build_id = %(build_id)s
 on conflict do nothing
 """
 
@@ -128,8 +141,12 @@ class SupersededError(RuntimeError):
     """Another build started after this one, so this one may not go on."""
 
 
-def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool = False) -> Build:
+def start_build(
+    warehouse: Warehouse, run_id: str | None = None, *, force: bool = False, moment: datetime | None = None
+) -> Build:
     """Fix what this build publishes and write ``ops.changed_key``; one transaction.
+
+    ``moment`` says which embargoes hold; None is now, and it is asked here alone. A build after one that held others is full.
 
     A build that was running before, or held for a person, is marked superseded: its steps check and stop.
     ``force`` redoes every key even when nothing changed.
@@ -140,6 +157,8 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
             "update ops.build set status = 'superseded', finished_at = now() where status in ('running', 'held')"
         )
         inputs = current_inputs(connection)
+        embargoes = [str(row[0]) for row in connection.execute(_HELD_EMBARGOES, (moment,)).fetchall()]
+        inputs["embargoes"] = hashlib.sha256(" ".join(embargoes).encode()).hexdigest()[:12]
         reasons = _full_reasons(connection, inputs, force=force)
         loads = connection.execute(_UNPUBLISHED_LOADS).fetchall()
         is_full = bool(reasons)
@@ -162,13 +181,17 @@ def start_build(warehouse: Warehouse, run_id: str | None = None, *, force: bool 
             "insert into ops.build_decision (build_id, decision_no) values (%s, %s)",
             [(build_id, decision_no) for decision_no, *_ in decisions],
         )
+        connection.cursor().executemany(
+            "insert into ops.build_embargo (build_id, embargo_id) values (%s, %s)",
+            [(build_id, embargo_id) for embargo_id in embargoes],
+        )
         connection.execute("delete from ops.changed_key")
         if is_full:
             # From here on the layers hold what these inputs make. Should this build not be published and the inputs be put back,
             # the next one must be full as well, or it would publish what it did not redo.
             connection.execute("delete from ops.input_version")
         if is_needed and not is_full:
-            connection.execute(_CHANGED_BY_SUBMISSIONS, (build_id,))
+            connection.execute(_CHANGED_BY_SUBMISSIONS, {"build_id": build_id})
             connection.execute(_CHANGED_BY_BUDGETS, (build_id,))
             connection.execute(_CHANGED_BY_REGISTERS, {"build_id": build_id})
             connection.execute(_CHANGED_BY_DECISIONS)

@@ -35,9 +35,9 @@ class ValueChange:
     new_status: str | None
     difference: float | None
     cause: str
-    """correction | catalogue | rule | return | inputs | method"""
+    """withdrawn | correction | catalogue | rule | return | inputs | method"""
     cause_detail: str | None
-    """Rule ids, the file of the return, or the field of the card."""
+    """Rule ids, the file of the return, or why it was withdrawn."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ with
 changed as (
 
     select
-        municipality_code, indicator_code, time_period, sex,
+        municipality_code, collection_code, indicator_code, time_period, sex,
         old_obs_value as old_value, old_obs_status as old_status, old_submission_id as old_submission,
         new_obs_value as new_value, new_obs_status as new_status, new_submission_id as new_submission,
         coalesce(new_is_derived, old_is_derived) as is_derived,
@@ -128,16 +128,35 @@ rejections as (
 
 ),
 
+-- why a return was withdrawn, told where its figures are gone
+withdrawn as (
+
+    select
+        withdrawal.collection_code, withdrawal.municipality_code, withdrawal.time_period,
+        (array_agg(withdrawal.reason order by delivery.batch_no desc))[1] as reason
+    from raw.submission_withdrawal as withdrawal
+    inner join raw.delivery on withdrawal.delivery_id = delivery.delivery_id
+    group by withdrawal.collection_code, withdrawal.municipality_code, withdrawal.time_period
+
+),
+
 judged as (
 
     select
         changed.*,
+        withdrawn.reason as withdrawal_reason,
         card.indicator_code is not null as is_card_changed,
         (changed.new_status = 'M_Q') is distinct from (changed.old_status = 'M_Q')
         and (changed.new_status = 'M_Q' or changed.old_submission is not distinct from changed.new_submission)
         and not changed.is_derived as is_by_rule,
         case when changed.new_status = 'M_Q' then changed.new_submission else changed.old_submission end as rejected_submission
     from changed
+    left join withdrawn
+        on
+            changed.kind = 'gone'
+            and changed.collection_code = withdrawn.collection_code
+            and changed.municipality_code = withdrawn.municipality_code
+            and changed.time_period = withdrawn.time_period
     left join changed_card as card on changed.indicator_code = card.indicator_code
 
 ),
@@ -147,6 +166,7 @@ caused as (
     select
         judged.*,
         case
+            when withdrawal_reason is not null then 'withdrawn'
             when is_corrected then 'correction'
             when is_card_changed then 'catalogue'
             when is_by_rule then 'rule'
@@ -172,6 +192,7 @@ select
                 and rejections.indicator_code = caused.indicator_code
                 and coalesce(rejections.sex, caused.sex) = caused.sex
         )
+        when 'withdrawn' then caused.withdrawal_reason
         when 'return' then submission.file_name
     end as cause_detail
 from caused

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC
 from typing import Any
 
 import psycopg
@@ -25,6 +26,16 @@ order by load.source
 
 _TABLES = """
 select table_name, row_count, content_hash from ops.release_table where release_id = %(release)s order by table_name
+"""
+
+# What the release does not show yet, and until when.
+_EMBARGOES = """
+select coalesce(embargo.indicator_code, embargo.domain_code), embargo.time_period, embargo.embargo_until, embargo.reason
+from ops.release
+inner join ops.build_embargo on release.build_id = build_embargo.build_id
+inner join quality.embargo on build_embargo.embargo_id = embargo.embargo_id
+where release.release_id = %(release)s
+order by embargo.embargo_until, 1, embargo.time_period, embargo.embargo_id
 """
 
 _RELEASE = "select catalogue_version, code_version, is_sample from ops.release where release_id = %(release)s"
@@ -53,6 +64,12 @@ def record_manifest(
             for source, count, digest, path, sha256 in connection.execute(_SOURCES, parameters).fetchall()
         },
     }
+    embargoes = connection.execute(_EMBARGOES, parameters).fetchall()
+    if embargoes:
+        manifest["embargoes"] = [
+            {"code": code, "time_period": period, "embargo_until": until.astimezone(UTC).isoformat(), "reason": reason}
+            for code, period, until, reason in embargoes
+        ]
     digest = hash_manifest(manifest)
     connection.execute(
         "insert into ops.release_manifest (release_id, manifest, manifest_hash) values (%s, %s, %s)",

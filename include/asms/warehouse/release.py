@@ -169,7 +169,7 @@ def publish(
         for mart in marts:
             if mart.is_served:
                 _shape_view(connection, mart, stored)
-        shape_explanation(connection)
+        shape_own_views(connection)
         changes = _write_marts(connection, marts, build_id, new, highest, is_full=_is_full(connection, build_id))
         is_new = any(change.inserted_count or change.ended_count for change in changes)
         release_id = new if is_new else highest
@@ -476,20 +476,26 @@ def _says(connection: psycopg.Connection, name: str, query: sql.Composed) -> boo
     return row is not None and bool(row[0])
 
 
-_EXPLAINED = ("fct_indicator_value", "fct_register_value", "dim_indicator_history")
+# Views of marts that are no dbt models, and the published tables that each reads.
+_OWN_VIEWS = {
+    "explain_value": ("fct_indicator_value", "fct_register_value", "dim_indicator_history"),
+    "fct_value_status": ("fct_indicator_value",),
+    "mart_revision_statistics": ("fct_indicator_value",),
+}
 
 
-def shape_explanation(connection: psycopg.Connection) -> None:
-    """Make ``marts.explain_value`` when the tables it reads are there and it is not; a migration that drops it renews it."""
-    tables = [f"published.{name}" for name in _EXPLAINED]
-    is_wanted = connection.execute(
-        "select to_regclass('marts.explain_value') is null and bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name",
-        (tables,),
-    ).fetchone()
-    if is_wanted and is_wanted[0]:
-        connection.execute("set local role asms_marts_owner")
-        connection.execute(files("asms.warehouse").joinpath("views/explain_value.sql").read_bytes())
-        connection.execute("reset role")
+def shape_own_views(connection: psycopg.Connection) -> None:
+    """Make each of ``_OWN_VIEWS`` that is not there once the tables it reads are; a migration that drops one renews it."""
+    for view, names in _OWN_VIEWS.items():
+        is_wanted = connection.execute(
+            "select to_regclass(%s) is null and bool_and(to_regclass('published.' || name) is not null) "
+            "from unnest(%s::text[]) as name",
+            (f"marts.{view}", list(names)),
+        ).fetchone()
+        if is_wanted and is_wanted[0]:
+            connection.execute("set local role asms_marts_owner")
+            connection.execute(files("asms.warehouse").joinpath(f"views/{view}.sql").read_bytes())
+            connection.execute("reset role")
 
 
 _RELEASE_COLUMNS = (

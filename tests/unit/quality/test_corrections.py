@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from asms.quality.corrections import COLUMNS, CorrectionsError, read_corrections
+from asms.quality.corrections import COLUMNS, read_corrections
+from asms.quality.declared import DeclaredError
 
 _BODY = "UA05020030000031457"
 _GOOD = f"ASMS,{_BODY},TER.001,2023,T,set,70,700,,пропущено нуль,рада"
@@ -48,14 +49,14 @@ def test_lines_are_read_as_spreadsheets_write_them(tmp_path: Path) -> None:
     ],
 )
 def test_a_line_that_cannot_be_used_is_named_with_its_column(tmp_path: Path, line: str, said: str) -> None:
-    with pytest.raises(CorrectionsError, match=rf"corrections\.csv, {said}"):
+    with pytest.raises(DeclaredError, match=rf"corrections\.csv, {said}"):
         read_corrections(_write(tmp_path, line))
 
 
 def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     file = tmp_path / "corrections.csv"
-    with pytest.raises(CorrectionsError, match="cannot be read"):
+    with pytest.raises(DeclaredError, match="cannot be read"):
         read_corrections(file)
     file.write_text("a,b\n")
-    with pytest.raises(CorrectionsError, match="line 1: the columns must be collection_code,"):
+    with pytest.raises(DeclaredError, match="line 1: the columns must be collection_code,"):
         read_corrections(file)

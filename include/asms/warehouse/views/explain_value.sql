@@ -19,16 +19,22 @@ select
         else coalesce(given.obs_status, 'not_published')
     end as input_status,
     case when asked.origin = 'register' then 'register' else given.obs_source end as input_source,
-    source.file_name,
-    source.sha256 as file_sha256,
-    source.sheet,
+    coalesce(source.file_name, datum.request) as file_name,
+    coalesce(source.sha256, datum.sha256) as file_sha256,
+    coalesce(source.sheet, datum.sheet) as sheet,
     source.cell,
-    case
-        when given.conf_status = 'free' or (given.obs_value is not null and given.obs_source != 'corrected') then source.value_text
-    end as written_text,
-    source.sender,
-    source.received_at,
-    source.load_id,
+    coalesce(
+        case
+            when given.conf_status = 'free' or (given.obs_value is not null and given.obs_source != 'corrected')
+                then source.value_text
+        end,
+        datum.value_text
+    ) as written_text,
+    coalesce(source.sender, datum.channel) as sender,
+    coalesce(source.received_at, datum.received_at) as received_at,
+    coalesce(source.load_id, datum.load_id) as load_id,
+    datum.row_no,
+    datum.item as row_item,
     current_release.release_id,
     fact.release_from
 from published.fct_indicator_value as fact
@@ -71,7 +77,7 @@ left join published.fct_indicator_value as given
         and given.release_from <= current_release.release_id
         and (given.release_to is null or given.release_to > current_release.release_id)
 left join lateral (
-    select known.register_value
+    select known.*
     from published.fct_register_value as known
     where
         known.municipality_code = fact.municipality_code
@@ -82,7 +88,7 @@ left join lateral (
         and (known.release_to is null or known.release_to > current_release.release_id)
     order by known.time_period desc
     limit 1
-) as register on asked.origin = 'register'
+) as register on asked.origin = 'register' or given.obs_source = 'register'
 left join lateral (
     select place.*
     from raw.cell_source as place
@@ -93,12 +99,38 @@ left join lateral (
     order by place.is_blank, place.sheet, place.cell
     limit 1
 ) as source on given.obs_source is distinct from 'register'
+-- a register's figure may be added up from several rows
+left join lateral (
+    select
+        line.item,
+        line.sheet,
+        line.row_no,
+        line.value_text,
+        line.load_id,
+        delivery.channel,
+        delivery.path as request,
+        delivery.sha256,
+        delivery.received_at
+    from raw.register_row as line
+    inner join ops.load on line.load_id = load.load_id
+    inner join raw.delivery on load.delivery_id = delivery.delivery_id
+    where
+        line.register = register.register_code
+        and line.load_id = register.load_id
+        and line.sheet is not distinct from register.sheet
+        and line.row_no = any(string_to_array(register.row_nos, ',')::integer[])
+        and line.measure = (
+            select min(register_source.measure)
+            from catalogue.register_source
+            where register_source.indicator_code = register.indicator_code and register_source.sex = register.sex
+        )
+) as datum on register.row_nos is not null
 where
     fact.release_from <= current_release.release_id
     and (fact.release_to is null or fact.release_to > current_release.release_id);
 
 comment on view marts.explain_value is
-'Один рядок на складник значення: звідки воно, до файлу й клітинки; подане значення є складником самого себе. / One row per input of a value: where it comes from, down to file and cell; a reported value is its own input.';
+'Один рядок на складник значення, а складника з реєстру — на рядок відкритих даних: звідки воно, до файлу й клітинки або запиту й рядка; подане значення є складником самого себе. / One row per input of a value, of an input from a register one per row of open data: where it comes from, down to file and cell, or request and row; a reported value is its own input.';
 comment on column marts.explain_value.municipality_code is 'Код громади (або Києва чи Севастополя) за КАТОТТГ. / КАТОТТГ code of the hromada (or of Kyiv or Sevastopol).';
 comment on column marts.explain_value.indicator_code is 'Код показника за каталогом. / Code of the indicator in the catalogue.';
 comment on column marts.explain_value.collection_code is 'Код збору даних (анкети). / Code of the collection (questionnaire).';
@@ -114,13 +146,15 @@ comment on column marts.explain_value.input_sex is 'Стать складник�
 comment on column marts.explain_value.input_value is 'Значення складника. / Value of the input.';
 comment on column marts.explain_value.input_status is 'Статус складника; not_published, якщо випуск його не показує. / Status of the input; not_published where the release does not show it.';
 comment on column marts.explain_value.input_source is 'Звідки складник: submitted, confirmed, disputed, register. / Where the input comes from: submitted, confirmed, disputed, register.';
-comment on column marts.explain_value.file_name is 'Файл звіту. / File of the return.';
-comment on column marts.explain_value.file_sha256 is 'Хеш файлу, його ім’я в сховищі. / Hash of the file, its name in the landing store.';
+comment on column marts.explain_value.file_name is 'Файл звіту, або запит до відкритих даних. / File of the return, or the request to open data.';
+comment on column marts.explain_value.file_sha256 is 'Хеш файлу або відповіді, ім’я в сховищі. / Hash of the file or the response, its name in the landing store.';
 comment on column marts.explain_value.sheet is 'Аркуш. / Sheet.';
 comment on column marts.explain_value.cell is 'Клітинка. / Cell.';
-comment on column marts.explain_value.written_text is 'Що в ній написано. / What is written in it.';
-comment on column marts.explain_value.sender is 'Як названо громаду у звіті. / How the return names the municipality.';
+comment on column marts.explain_value.written_text is 'Що в клітинці або рядку написано. / What is written in the cell or the row.';
+comment on column marts.explain_value.sender is 'Як названо громаду у звіті, або адреса служби відкритих даних. / How the return names the municipality, or the address of the open data service.';
 comment on column marts.explain_value.received_at is 'Коли файл надійшов уперше (UTC). / When the file first came (UTC).';
 comment on column marts.explain_value.load_id is 'Завантаження, яке прочитало файл. / The load that read the file.';
+comment on column marts.explain_value.row_no is 'Рядок відповіді. / Row of the response.';
+comment on column marts.explain_value.row_item is 'Про що рядок. / What the row is about.';
 comment on column marts.explain_value.release_id is 'Поточний випуск даних. / The current release of the data.';
 comment on column marts.explain_value.release_from is 'Випуск, з якого значення чинне. / The release since which the value stands.';

@@ -1,7 +1,7 @@
 """Embargoes: a CSV file of which figures are not to be published before a moment.
 
 Declared data, as corrections are. A build asks once, at its start, which lines hold; their figures, and all that is computed of
-them, are in none of its marts. When the moment has passed, the next build publishes them (ADR 0025).
+them, are in none of its marts. When the moment has passed, the next build publishes them (ADR 0023).
 """
 
 import hashlib

@@ -26,7 +26,10 @@ from tests.bench.cost import find_postmaster, measure
 
 YEARS = range(2015, 2025)
 BODIES = int(os.environ.get("ASMS_BENCH_BODIES", "100000"))
-_RECAST = ("int_boundary__recast", "int_observation__recast", "int_indicator__recast", "fct_indicator_recast")
+_RECAST = (
+    "int_boundary__recast", "int_observation__recast", "int_observation__on_current", "int_indicator__recast",
+    "fct_indicator_recast",
+)  # fmt: skip
 _RETURNS = """
 create temporary table sent on commit drop as
 select

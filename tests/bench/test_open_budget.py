@@ -125,4 +125,4 @@ def test_budgets_from_http_to_staged(
     ratio = (cpu["fetch"] + cpu["stage"]) / floor
     parts = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in cpu.items())
     print(f"\n{len(rows):,} rows of budgets from HTTP to staged: {ratio:.2f} x download and COPY ({parts})")
-    assert ratio < 6
+    assert ratio < 5

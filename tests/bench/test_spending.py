@@ -9,6 +9,7 @@ import time
 from datetime import date, timedelta
 
 import msgspec
+import pytest
 
 from asms.sources.ledger import book
 from asms.sources.treasury import FEED, Payer, read_month, standing_days
@@ -38,6 +39,7 @@ def _answer(first: date, from_id: int) -> bytes:
     return b"[" + b",\n".join(parts) + b"]"
 
 
+@pytest.mark.timeout(7200)  # ten million
 def test_transactions_are_streamed_into_raw(warehouse: Warehouse) -> None:
     seconds = {"load": 0.0, "copy": 0.0}
     first = date(2024, 1, 1)
@@ -90,4 +92,4 @@ def test_transactions_are_streamed_into_raw(warehouse: Warehouse) -> None:
         f"a month with nothing new {unchanged:.2f} s"
     )
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 < 300
-    assert share > 0.2, "a gross slip"
+    assert share > 0.4, "a gross slip"

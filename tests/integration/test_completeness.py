@@ -182,7 +182,7 @@ def test_as_of_the_end_of_time_is_the_mart(published: House) -> None:
         "select unnest(proargnames[2:]) from pg_proc where oid = 'completeness_as_of(timestamptz)'::regprocedure"
     )
     columns = ", ".join(str(row[0]) for row in _ask(published, of_function))
-    assert "user_full_late_count" in columns
+    assert "user_full_late_count" in columns and "able_full_on_time_count" in columns
     mart = _ask(published, f"select {columns} from mart_completeness_by_year order by 1, 2, 3")
     assert len(mart) == 28
     assert _ask(published, f"select {columns} from completeness_as_of('infinity') order by 1, 2, 3") == mart
@@ -213,6 +213,9 @@ def test_those_who_could_report_are_counted_apart(published: House) -> None:
     assert rows == [
         ("UA", 1774, 3, 1774 - 305, 2, 2, 1), (CRIMEA, 303, 0, 0, 0, 0, 0), (SEVASTOPOL, 1, 0, 0, 0, 0, 0),
     ], "Lutsk gave everything all the same, and stays in the headline"  # fmt: skip
+    as_of = f"select {able} from completeness_as_of('{{}}') where area_code = 'UA'"
+    assert _ask(published, as_of.format("2025-06-01 20:59+00")) == [(1774 - 305, 1, 1, 1)]
+    assert _ask(published, as_of.format("2022-08-31 00:00+00")) == [(1774 - 304, 0, 0, 0)], "Lutsk was not yet occupied"
 
 
 def test_changed_keys_give_what_a_full_build_gives(published: House) -> None:

@@ -165,7 +165,7 @@ _DAYS = (
 
 
 def _read_bank(data: bytes) -> object:
-    return read_values(join_pages(lambda _: data, "SP.POP.TOTL"))
+    return read_values(join_pages(lambda _: data, "SP.POP.TOTL"), "SP.POP.TOTL")
 
 
 _REQUEST = Request("0253600000", "UA05020030000031457", KINDS[0], 2022)

@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['source_code']}]) }}
+
 {#-
     Every unit stands in versions: its territory between two events. What became of a version is the product of weights along
     the ways from it to a later version, summed over the ways. So the crosswalk between any two dates is a choice of rows: the

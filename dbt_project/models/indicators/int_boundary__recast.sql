@@ -1,5 +1,12 @@
-{{ config(indexes=[{'columns': ['municipality_code', 'time_period']}]) }}
+{{
+    config(
+        pre_hook=['set local enable_nestloop = off'],
+        indexes=[{'columns': ['municipality_code', 'time_period']}],
+    )
+}}
 
+-- Hash joins wherever keys are equal: the planner takes the parts for one row, and goes through all returns for each of them.
+--
 -- A figure is of the territory that its code had on the last day of the period. Where that is not today's territory of one
 -- municipality and of nothing else, the municipality's figure on today's map is put together of these parts.
 

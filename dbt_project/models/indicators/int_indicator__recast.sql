@@ -3,9 +3,13 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
+        pre_hook=['set local enable_nestloop = off', 'set local enable_mergejoin = off'],
         indexes=[{'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex'], 'unique': true}],
     )
 }}
+
+-- Hash joins where keys are equal: the planner takes what was computed for two rows, and goes through all indicators and all
+-- recast years for each of a million.
 
 -- depends_on: {{ ref('stg_catalogue__compiled_formula') }}
 

@@ -21,16 +21,22 @@ raw_rows as (
 
 ),
 
--- a period is read once a month and not once a row; what is none has a finding of the reader
-months as (
+-- A period is read once a month and not once a row; what is none has a finding of the reader, and is a null here and no condition
+-- on texts, which the planner would take for one that hardly a month meets.
+asked as (
 
     select
         stored.load_id,
         stored.rep_period,
         stored.budget_code,
         stored.budget_item,
-        stored.classification_type,
-        stored.year || '-' || left(btrim(stored.rep_period), 2) as time_period,
+        coalesce(nullif(stored.classification_type, ''), 'NONE') as classification_type,
+        case
+            when
+                btrim(stored.rep_period) ~ '^(0[1-9]|1[0-2])\.[0-9]{4}$'
+                and right(btrim(stored.rep_period), 4) = stored.year
+                then stored.year || '-' || left(btrim(stored.rep_period), 2)
+        end as time_period,
         stored.replaced_by,
         stored.is_sample,
         budget_codes.area_code,
@@ -38,9 +44,28 @@ months as (
         budget_codes.valid_from
     from {{ ref('stg_open_budget__month') }} as stored
     inner join budget_codes on stored.budget_code = budget_codes.budget_code
-    where
-        btrim(stored.rep_period) ~ '^(0[1-9]|1[0-2])\.[0-9]{4}$'
-        and right(btrim(stored.rep_period), 4) = stored.year
+
+),
+
+months as (
+
+    select
+        asked.*,
+        {{ period_start('asked.time_period') }} as period_start,
+        dense_rank() over (order by asked.load_id) as load_no
+    from asked
+    where asked.time_period is not null and {{ only_changed_keys('asked', code_column='area_code') }}
+
+),
+
+-- A load is looked up once, and its months then, by a number: joined by load and month at once, the planner looks all rows of a
+-- load up for each of its months.
+loads as (
+
+    select distinct
+        load_no,
+        load_id
+    from months
 
 ),
 
@@ -53,9 +78,9 @@ typed as materialized (
         months.area_level,
         months.valid_from,
         months.time_period,
-        {{ period_start('months.time_period') }} as period_start,
+        months.period_start,
         months.budget_item,
-        coalesce(nullif(months.classification_type, ''), 'NONE') as classification_type,
+        months.classification_type,
         btrim(raw_rows.classification_code) as classification_code,
         btrim(raw_rows.classification_name) as classification_name,
         btrim(raw_rows.functional_code) as functional_code,
@@ -70,8 +95,8 @@ typed as materialized (
         months.replaced_by,
         months.is_sample
     from raw_rows
-    inner join months on raw_rows.load_id = months.load_id and raw_rows.rep_period = months.rep_period
-    where {{ only_changed_keys('months', code_column='area_code') }}
+    inner join loads on raw_rows.load_id = loads.load_id
+    inner join months on loads.load_no = months.load_no and raw_rows.rep_period = months.rep_period
 
 ),
 

@@ -15,6 +15,7 @@ from datetime import date
 from asms.findings import Finding
 from asms.sources import SourceError
 from asms.sources.ledger import Feed, Reading
+from asms.sources.new_column import new_columns
 
 _TOLERANCE = 1e-6  # of a sum of weights
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7})", re.MULTILINE)
@@ -163,8 +164,7 @@ def _read_table(data: bytes, path: str, titles: Mapping[str, str]) -> tuple[list
         raise SourceError(f"{path}, line {reader.line_num} is not CSV ({error})") from error
     if not lines:
         raise SourceError(f"{path} has no lines below its titles")
-    new = [title for title in header if title not in titles.values()]
-    return lines, [_new_column(title, path) for title in new]
+    return lines, new_columns(header, "katottg", titles.values(), path)
 
 
 def _fold(title: str) -> str:
@@ -210,17 +210,6 @@ def _contradiction(council: str, day: str, places: Sequence[tuple[int, str]], pa
         file_name=path,
         cell=f"B{places[0][0]}",
         value_found=hromadas,
-    )
-
-
-def _new_column(title: str, path: str) -> Finding:
-    return Finding(
-        rule_id="SOURCE_COLUMN_NEW",
-        dataset="katottg",
-        message_uk=f"Новий стовпець «{title}»",
-        message_en=f"new column '{title}'",
-        file_name=path,
-        value_found=title,
     )
 
 

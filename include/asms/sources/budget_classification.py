@@ -21,6 +21,7 @@ from asms.sources import SourceError, SourceNotSetError, SourceResult
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import read_json
 from asms.sources.ledger import Feed, Reading, Store
+from asms.sources.new_column import new_columns, titles_of
 from asms.warehouse.connection import Warehouse
 
 FEED = Feed(
@@ -46,6 +47,7 @@ _OPTIONAL = {
     "parent_code": "parentCode", "level": "level", "begin_date": "beginDate", "end_date": "endDate",
     "functional_code": "codeKfk", "document": "beginDoc",
 }  # fmt: skip
+_UNREAD = ("isactive", "details", "endDoc", "version")
 _SPOILT = re.compile(r"^(<{7}|={7}|>{7})", re.MULTILINE)
 _LARGEST = 16 << 20  # bytes; the largest list known has 0.7 MB
 
@@ -101,6 +103,7 @@ def read_list(name: str, data: bytes) -> Reading:
         else:
             rest = [_text(entry.get(title)) for title in _OPTIONAL.values()]
             rows.append((row_no, item, classification, code, str(entry["name"]), *rest))
+    findings += new_columns(titles_of(entries), FEED.source, ("code", "name", *_OPTIONAL.values(), *_UNREAD), name)
     return Reading(rows, findings)
 
 

@@ -12,12 +12,14 @@ from asms.sources import SourceError, SourceResult
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, client_for, get_bytes, read_json
 from asms.sources.ledger import Feed, Reading, Store
+from asms.sources.new_column import new_columns, titles_of
 from asms.warehouse.connection import Warehouse
 
 BASE_URL = "https://bank.gov.ua"
 PATH = "/NBU_Exchange/exchange_site"
 CURRENCIES = ("USD", "EUR")
 _FIELDS = ("cc", "exchangedate", "rate", "units")
+_UNREAD = ("r030", "txt", "enname", "rate_per_unit", "group", "calcdate")
 FEED = Feed(
     source="currency",
     channel="api:currency",
@@ -92,6 +94,7 @@ def read_rates(data: bytes, code: str, year: int) -> Reading | None:
         (row_no, day["cc"], day["exchangedate"], str(day["rate"]), str(day["units"]))
         for row_no, day in enumerate(days, start=1)
     ]
+    findings += new_columns(titles_of(records), FEED.source, (*_FIELDS, *_UNREAD), f"{code} {year}")
     return Reading(rows, findings) if rows else None
 
 

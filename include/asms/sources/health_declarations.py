@@ -9,7 +9,8 @@ from asms.sources import SourceResult
 from asms.sources.ckan import Resource, fetch_dataset
 from asms.sources.http import Patience
 from asms.sources.ledger import Feed, Reading, Store
-from asms.sources.table_file import new_columns, odd_values, read_table
+from asms.sources.new_column import new_columns
+from asms.sources.table_file import odd_values, read_table
 from asms.warehouse.connection import Warehouse
 
 _COLUMNS = (
@@ -55,7 +56,7 @@ def read_rows(data: bytes, resource: Resource) -> Reading:
     """Cut the table into rows of raw.health_declarations_row (after ``load_id``), text as found. Raises SourceError."""
     table = read_table(data, FEED.source, _COLUMNS)
     findings = [
-        *table.findings, *new_columns(table, FEED.source, _COLUMNS + _UNREAD), *odd_values(table, FEED.source, _PATTERNS)
+        *table.findings, *new_columns(table.header, FEED.source, _COLUMNS + _UNREAD), *odd_values(table, FEED.source, _PATTERNS)
     ]  # fmt: skip
     places = [table.header.index(title) for title in _COLUMNS]
     rows = [(line_no, resource.changed_at, *(cells[place] for place in places)) for line_no, cells in table.lines]

@@ -15,12 +15,12 @@ from pathlib import Path, PurePosixPath
 import fsspec
 import python_calamine
 
-from asms.findings import Finding
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult
 from asms.sources.answers import Question, load_answers
 from asms.sources.boundaries import BOUNDARY_FEEDS
 from asms.sources.ledger import Feed, Reading, Store
+from asms.sources.new_column import new_columns
 from asms.warehouse.connection import Warehouse
 
 FEED = Feed(
@@ -112,7 +112,7 @@ def _question(path: str, ask: Callable[[], bytes]) -> Question:
 def _read_edition(data: bytes, path: str) -> Reading:
     _check_edition(path)
     rows, added = _read_grid(data, path)
-    return Reading(rows, [_new_column(title, path) for title in added])
+    return Reading(rows, new_columns(added, FEED.source, (), path))
 
 
 def _name(path: str) -> str:
@@ -169,17 +169,6 @@ def _find_header(grid: Sequence[Sequence[object]], name: str) -> tuple[int, list
         if all(title in titles for title in _TITLES):
             return index, [titles.index(title) for title in _TITLES]
     raise SourceError(f"{name} has no row with the titles {', '.join(_TITLES)} among its first {_HEADER_WITHIN}")
-
-
-def _new_column(title: str, path: str) -> Finding:
-    return Finding(
-        rule_id="SOURCE_COLUMN_NEW",
-        dataset=FEED.source,
-        message_uk=f"Новий стовпець «{title}», його не прочитано",
-        message_en=f"new column '{title}', left unread",
-        file_name=path,
-        cell=title,
-    )
 
 
 def _fold_title(text: str) -> str:

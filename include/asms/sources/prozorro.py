@@ -21,6 +21,7 @@ from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Beside, Feed, Reading, Store
+from asms.sources.new_column import new_columns, titles_of
 from asms.sources.watermark import add_years, move_watermark, read_watermark
 from asms.warehouse.connection import Warehouse
 
@@ -86,6 +87,13 @@ class _Tender(msgspec.Struct):
     dateCreated: str | None = None  # noqa: N815
     procuringEntity: _Body = msgspec.field(default_factory=_Body)  # noqa: N815
     contracts: list[_Contract] = msgspec.field(default_factory=list)
+
+
+# Of a contract, which nobody here reads.
+_UNREAD = (
+    "awardID", "buyerID", "contractNumber", "contractTemplateName", "title", "title_en", "title_ru", "description",
+    "description_en", "description_ru", "period", "items", "date", "documents", "parameters", "unitPrices", "bidID", "xml",
+)  # fmt: skip
 
 
 class _Offset(msgspec.Struct):
@@ -226,7 +234,7 @@ def read_page(data: bytes, known_times: Callable[[list[str]], dict[str, str]]) -
     feed_date = end.date()
     tenders = list({(tender.id, tender.dateModified): tender for tender in page.data}.values())
     known = known_times([tender.id for tender in tenders])
-    findings = []
+    findings = _new_fields(data)
     for tender in tenders:
         before = known.get(tender.id)
         modified = tender.dateModified
@@ -258,6 +266,22 @@ def read_page(data: bytes, known_times: Callable[[list[str]], dict[str, str]]) -
         move_watermark(FEED.source, "tenders", page.next_offset),
     )
     return Reading(rows, findings, beside=beside)
+
+
+def _new_fields(data: bytes) -> list[Finding]:
+    records = msgspec.json.decode(data, type=_Records).data
+    contracts = [record["contracts"] for record in records if "contracts" in record]
+    of_contracts = [one for some in contracts for one in msgspec.json.decode(some, type=list[dict[str, msgspec.Raw]])]
+    return [
+        *new_columns(titles_of(records), FEED.source, _Tender.__struct_encode_fields__, "tenders"),
+        *new_columns(
+            titles_of(of_contracts), FEED.source, (*_Contract.__struct_encode_fields__, *_UNREAD), "tenders.contracts"
+        ),
+    ]
+
+
+class _Records(msgspec.Struct):
+    data: list[dict[str, msgspec.Raw]]
 
 
 class _Landed(msgspec.Struct):

@@ -15,6 +15,7 @@ import python_calamine
 from asms.findings import Finding
 from asms.sources import SourceError
 from asms.sources.http import read_json
+from asms.sources.new_column import titles_of
 
 _LARGEST = 256 * 2**20  # bytes out of a ZIP
 _DATA_NAMES = (".csv", ".txt", ".xlsx", ".json")
@@ -64,21 +65,6 @@ def read_table(data: bytes, dataset: str, required: Sequence[str]) -> Table:
     if not lines:
         raise SourceError(f"the table has a header (line {head_no}) and no rows")
     return Table(header, tuple(lines), tuple(findings))
-
-
-def new_columns(table: Table, dataset: str, known: Sequence[str]) -> list[Finding]:
-    """A Finding for each column that is not ``known``: it is left unread."""
-    return [
-        Finding(
-            rule_id="SOURCE_COLUMN_NEW",
-            dataset=dataset,
-            message_uk=f"Новий стовпець «{title}», його не прочитано",
-            message_en=f"new column '{title}', left unread",
-            cell=title,
-        )
-        for title in table.header
-        if title and title not in known
-    ]
 
 
 def odd_values(table: Table, dataset: str, patterns: Mapping[str, re.Pattern[str]]) -> list[Finding]:
@@ -137,7 +123,7 @@ def _json_lines(data: bytes) -> Iterator[tuple[int, Sequence[str | None]]]:
         )
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise SourceError("the answer is a list of something else than records")
-    titles = list(dict.fromkeys(title for record in records for title in record))
+    titles = titles_of(records)
     yield 1, titles
     for number, record in enumerate(records, start=2):
         yield number, [None if record.get(title) is None else str(record[title]) for title in titles]

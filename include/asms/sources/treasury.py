@@ -31,6 +31,8 @@ from asms.sources.treasury_answer import (
     TRANSACTION_COLUMNS,
     Day,
     join_pages,
+    new_fields,
+    new_report_fields,
     odd_amounts,
     read_days,
     read_report_page,
@@ -188,6 +190,7 @@ class _PayerReader:
 
     def reports(self) -> Question:
         edrpou, code = self._payer.edrpou, self._payer.municipality_code
+        path = f"reports payer={edrpou}"
 
         def page(number: int) -> tuple[list[msgspec.Raw], int]:
             body = self._ask(REPORTS_PATH.format(edrpou), {"page": str(number), "size": str(PAGE_SIZE)})
@@ -195,10 +198,11 @@ class _PayerReader:
 
         def read(data: bytes) -> Reading | None:
             rows = [(no, edrpou, code, *row) for no, row in enumerate(read_reports(data, edrpou), start=1)]
-            return Reading([[None if cell is None else str(cell) for cell in row] for row in rows]) if rows else None
+            texts = [[None if cell is None else str(cell) for cell in row] for row in rows]
+            return Reading(texts, new_report_fields(data, FEED.source, path)) if rows else None
 
         return Question(
-            f"reports payer={edrpou}",
+            path,
             lambda: to_bytes(join_pages(page, f"reports of {edrpou}")),
             read,
             feed=_REPORTS,
@@ -218,7 +222,8 @@ class _PayerReader:
             days = read_days(data, self._payer.edrpou, first, last)
             path = f"payer={self._payer.edrpou}&startdate={first}&enddate={max([*standing, *(day.trans_date for day in days)])}"
             watermark = read_watermark(self._connection, FEED.source, self._payer.edrpou)
-            reading.append(read_month(self._payer, path, days, standing, watermark, force=self._force))
+            new = new_fields(data, FEED.source, path)
+            reading.append(read_month(self._payer, path, days, standing, watermark, new, force=self._force))
         except SourceError as error:
             self._failed = True
             return Question(f"payer={self._payer.edrpou}&startdate={first}", _raising(error), lambda _: None)
@@ -236,10 +241,11 @@ def read_month(
     days: Sequence[Day],
     standing: Mapping[date, Standing],
     watermark: str | None = None,
+    new: Sequence[Finding] = (),
     *,
     force: bool = False,
 ) -> Reading | None:
-    """What is new in ``days``; None when every day says what it said before.
+    """What is new in ``days``; None when every day says what it said before. ``new`` are findings on the form of its records.
 
     Raises SourceError when a day that had transactions is not in the answer (``force`` retracts it), or too many amounts are none.
     """
@@ -264,7 +270,7 @@ def read_month(
         beside.append(move_watermark(FEED.source, payer.edrpou, str(days[-1].trans_date)))
     return Reading(
         blocks=_blocks(news),
-        findings=(*odd_amounts(news, FEED.source, path), *_smaller_days(payer, path, news, standing)),
+        findings=(*new, *odd_amounts(news, FEED.source, path), *_smaller_days(payer, path, news, standing)),
         beside=beside,
     )
 

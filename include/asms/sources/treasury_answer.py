@@ -19,11 +19,13 @@ import msgspec
 
 from asms.findings import Finding
 from asms.sources import SourceError, TransientSourceError
+from asms.sources.new_column import new_columns, titles_of
 from asms.warehouse.copy import format_rows
 
 _Read = TypeVar("_Read")
 Value = str | int | float | None
 _AMOUNT = re.compile(r"-?\d{1,15}([.]\d{1,2})?")
+_JOINED, _EMPTY = b",\n", b"[]"
 _MOST_BAD_ROWS = 50  # more than this in one answer is another format, not a slip
 
 
@@ -59,6 +61,15 @@ TRANSACTION_COLUMNS = (
 )  # fmt: skip
 
 
+# Of a payment's papers and banks, which nobody here reads.
+_UNREAD = (
+    "doc_vob", "doc_vob_name", "doc_v_date", "doc_add_attr", "amount_cop", "payer_account", "payer_mfo", "payer_bank",
+    "payer_edrpou_fact", "payer_name_fact", "recipt_account", "recipt_mfo", "recipt_bank", "recipt_edrpou_fact",
+    "recipt_name_fact", "payment_data", "source_id", "source_name", "system_key", "system_key_ff",
+)  # fmt: skip
+_KNOWN = {*Transaction.__struct_encode_fields__, *_UNREAD}
+
+
 class Report(msgspec.Struct, gc=False):
     """A report that a payer published; ``date_cancel`` is the day on which it was withdrawn."""
 
@@ -68,6 +79,9 @@ class Report(msgspec.Struct, gc=False):
     amount: Value = None
     date_publish: Value = msgspec.field(name="datePublish", default=None)
     date_cancel: Value = msgspec.field(name="dateCancel", default=None)
+
+
+_KNOWN_OF_REPORTS = {*Report.__struct_encode_fields__, "edrpou"}
 
 
 class _Key(msgspec.Struct, gc=False):
@@ -137,7 +151,7 @@ def join_pages(ask_page: Callable[[int], tuple[list[msgspec.Raw], int]], asked: 
 
 def to_bytes(records: Iterable[msgspec.Raw]) -> bytes:
     """Records as one JSON list: what is landed. Equal records give equal bytes, whatever the pages were."""
-    return b"[" + b",\n".join(map(bytes, records)) + b"]"
+    return b"[" + _JOINED.join(map(bytes, records)) + b"]"
 
 
 @dataclass(frozen=True)
@@ -191,12 +205,26 @@ def read_days(data: bytes, payer: str, first: date, last: date) -> list[Day]:
     return [Day(day, list(of_day)) for day, of_day in groupby(rows, key=attrgetter("trans_date"))]
 
 
+def new_fields(data: bytes, dataset: str, path: str) -> list[Finding]:
+    """Findings on fields that the transactions of a landed answer did not have before; its first and its last are looked at."""
+    if len(data) <= len(_EMPTY):
+        return []
+    ends = (_first_record(data), data[data.rfind(_JOINED) + len(_JOINED) if _JOINED in data else 1 : -1])
+    return new_columns([title for record in ends for title in _titles(record, path)], dataset, _KNOWN, path)
+
+
 def odd_amounts(days: Iterable[Day], dataset: str, path: str) -> list[Finding]:
     """Findings on amounts that are none; the row is stored and its amount not used. Raises SourceError for more than 50."""
     found = [_odd_amount(row, dataset, path) for day in days for row in day.rows if not _is_amount(row.amount)]
     if len(found) > _MOST_BAD_ROWS:
         raise SourceError(f"{path}: more than {_MOST_BAD_ROWS} amounts are none, first: {found[0].message_en}")
     return found
+
+
+def new_report_fields(data: bytes, dataset: str, path: str) -> list[Finding]:
+    """As ``new_fields``, of reports; all of them are looked at."""
+    records = _decode(lambda: msgspec.json.decode(data, type=list[dict[str, msgspec.Raw]]), path)
+    return new_columns(titles_of(records), dataset, _KNOWN_OF_REPORTS, path)
 
 
 def read_reports(data: bytes, payer: str) -> Iterator[tuple[Value, ...]]:
@@ -224,9 +252,16 @@ def _odd_amount(row: Transaction, dataset: str, path: str) -> Finding:
     )
 
 
+def _first_record(data: bytes) -> bytes:
+    return data[1 : data.find(_JOINED) if _JOINED in data else -1]
+
+
+def _titles(record: bytes, asked: str) -> list[str]:
+    return list(_decode(lambda: msgspec.json.decode(record, type=dict[str, msgspec.Raw]), asked))
+
+
 def _check_fields(data: bytes, asked: str) -> None:
-    record = data[1 : data.find(b",\n") if b",\n" in data else -1]  # as to_bytes joins them
-    first = _decode(lambda: msgspec.json.decode(record, type=dict[str, msgspec.Raw]), asked)
+    first = _titles(_first_record(data), asked)
     lost = [name for name in _REQUIRED if name not in first]
     if lost:
         raise SourceError(

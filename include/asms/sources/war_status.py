@@ -9,7 +9,8 @@ from asms.sources import SourceResult
 from asms.sources.ckan import Resource, fetch_dataset
 from asms.sources.http import Patience
 from asms.sources.ledger import Feed, Reading, Store
-from asms.sources.table_file import new_columns, odd_values, read_table
+from asms.sources.new_column import new_columns
+from asms.sources.table_file import odd_values, read_table
 from asms.warehouse.connection import Warehouse
 
 _STATUSES = ("status_war_sept", "deoccupation_date")
@@ -50,7 +51,11 @@ def read_rows(data: bytes, _resource: Resource) -> Reading:
     zones = tuple(title for title in table.header if _WAR_ZONE.fullmatch(title))
     known = ("hromada_code", "hromada_short_name", *_STATUSES, *zones, *_UNREAD)
     patterns = _PATTERNS | dict.fromkeys(zones, re.compile("[01]"))
-    findings = [*table.findings, *new_columns(table, FEED.source, known), *odd_values(table, FEED.source, patterns)]
+    findings = [
+        *table.findings,
+        *new_columns(table.header, FEED.source, known),
+        *odd_values(table, FEED.source, patterns),
+    ]
     code, name = table.header.index("hromada_code"), table.header.index("hromada_short_name")
     statuses = [(title, table.header.index(title)) for title in (*zones, *_STATUSES)]
     rows = [

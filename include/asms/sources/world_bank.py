@@ -11,11 +11,14 @@ from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, client_for, get_bytes, read_json
 from asms.sources.ledger import Feed, Reading, Store
+from asms.sources.new_column import new_columns, titles_of
 from asms.warehouse.connection import Warehouse
 
 BASE_URL = "https://api.worldbank.org"
 COUNTRIES = ("UKR", "POL", "ROU", "MDA")
 INDICATORS = ("SP.POP.TOTL", "SP.URB.TOTL.IN.ZS", "NY.GDP.PCAP.CD", "FP.CPI.TOTL.ZG")
+_FIELDS = ("indicator", "countryiso3code", "date", "value", "obs_status")
+_UNREAD = ("country", "unit", "decimal")
 _PER_PAGE = 100
 _MOST_PAGES = 100
 FEED = Feed(
@@ -50,7 +53,9 @@ def fetch(
                 params = {"format": "json", "per_page": str(_PER_PAGE), "page": str(page)}
                 return get_bytes(own_client, url, params, patience=patience)
 
-            return Question(indicator, lambda: join_pages(ask_page, indicator), read_values)
+            return Question(
+                indicator, lambda: join_pages(ask_page, indicator), lambda data: read_values(data, indicator)
+            )
 
         return load_answers(warehouse, settings, store, FEED, map(question, INDICATORS), force=force)
 
@@ -81,9 +86,11 @@ def join_pages(ask_page: Callable[[int], bytes], indicator: str) -> bytes:
     return json.dumps(records, ensure_ascii=False, sort_keys=True).encode()
 
 
-def read_values(data: bytes) -> Reading:
+def read_values(data: bytes, indicator: str) -> Reading:
     """Cut the joined pages into rows of raw.world_bank_value (after ``load_id``), text as found."""
-    return Reading([(row_no, *_cut(record)) for row_no, record in enumerate(read_json(data), start=1)])
+    records = read_json(data)
+    rows = [(row_no, *_cut(record)) for row_no, record in enumerate(records, start=1)]
+    return Reading(rows, new_columns(titles_of(records), FEED.source, (*_FIELDS, *_UNREAD), indicator))
 
 
 def _cut(record: dict[str, Any]) -> tuple[Any, ...]:

@@ -8,7 +8,8 @@ import openpyxl
 import pytest
 
 from asms.sources import SourceError
-from asms.sources.table_file import new_columns, read_table
+from asms.sources.new_column import new_columns
+from asms.sources.table_file import read_table
 
 REQUIRED = ("code", "total")
 ROWS = [["Code ", "Назва", "TOTAL"], ["01", "Їжак", "5"], ["02", "", ""]]
@@ -101,4 +102,6 @@ def test_a_row_of_another_length_is_told_and_the_others_stand() -> None:
 
 def test_a_new_column_is_told() -> None:
     table = read_table(b"code,total,note\n1,2,x\n", "t", REQUIRED)
-    assert [(one.rule_id, one.cell) for one in new_columns(table, "t", REQUIRED)] == [("SOURCE_COLUMN_NEW", "note")]
+    assert [(one.rule_id, one.cell) for one in new_columns(table.header, "t", REQUIRED)] == [
+        ("SOURCE_COLUMN_NEW", "note")
+    ]

@@ -1,0 +1,62 @@
+"""Killed at every step boundary and inside of steps, cut off, filled up, refused: the nights end as if undisturbed."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.faults import harness
+from tests.faults.fixtures import Reference
+from tests.faults.harness import Fault, do
+
+pytest_plugins = ("tests.faults.fixtures",)
+
+_FAILED = ("OperationalError", "AdminShutdown", "TransientDbtError", "TransientSourceError", "DbtError")
+
+_RETURN = "in the middle of a return"
+_INSIDE = (
+    Fault("disk full", harness.fill_disk, _RETURN, ends=(*_FAILED, "DiskFull", "StoreError")),
+    Fault("server killed", harness.kill_server, _RETURN, ends=_FAILED),
+    Fault("network cut", harness.cut_network, _RETURN, ends=_FAILED, by_relay=True),
+    Fault("sessions ended", harness.end_sessions, _RETURN, ends=_FAILED),
+)
+
+
+def test_disturbed_again_and_again_the_nights_end_as_if_undisturbed(
+    open_trial: Callable[..., Any], returns: Path, reference: Reference
+) -> None:
+    """One house that meets each fault in turn; each night finds done what the nights before it did.
+
+    The first night is disturbed at what comes before its layers, the second, which builds what one late return changes, at
+    all that follows; between them the clock is put back.
+    """
+    first, second = reference.first, reference.second
+    at_first = list(dict.fromkeys(first[: first.index("gate_raw") + 1]))
+    # a gate changes no table but its own results, so the first one stands for all four
+    later = [step for step in dict.fromkeys(second[second.index("gate_raw") + 1 :]) if not step.startswith("gate_")]
+    assert {*at_first, *later} == {step for step in first if not step.startswith("gate_") or step == "gate_raw"}
+    with open_trial("disturbed", on_small_disk=True) as trial:
+        for moment in at_first:
+            do(trial, Fault(f"kill at {moment}", harness.kill, moment))
+            if moment == "fetch_open_budget":
+                do(trial, Fault("landing store full", harness.limit_files, moment, ends=("StoreError",)))
+                do(trial, Fault("second night", harness.meet_another_night, moment))
+            if moment == "in the middle of a return":
+                for fault in _INSIDE:
+                    if fault.disturb is not harness.fill_disk or trial.disk:
+                        do(trial, fault)
+        trial.undisturbed()
+        trial.turn_clock_back(3)
+        shutil.copytree(returns / "second", trial.drop, dirs_exist_ok=True)
+        for moment in later:
+            do(
+                trial,
+                Fault(f"kill at {moment}", harness.kill_anywhere if "not noted" in moment else harness.kill, moment),
+            )
+            if moment == "publish before its commit":
+                do(trial, Fault("server killed", harness.kill_server, moment, ends=(*_FAILED, "done")))
+        trial.mailbox.answer = "421 come later"
+        do(trial, Fault("mail refused", lambda _trial: None, "make_feedback", ends=("NotifyError",)))
+        trial.mailbox.answer = None
+        trial.undisturbed()
+        trial.check(reference.state)

@@ -21,6 +21,7 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
+import psutil
 from aiosmtpd.controller import Controller
 
 from asms.intake.landing import LandingStore
@@ -361,9 +362,11 @@ def kill_anywhere(trial: Trial) -> None:
 
 
 def kill_server(trial: Trial) -> None:
-    """PostgreSQL, without a word."""
+    """PostgreSQL, without a word; its backends end when they see that, and what was not committed by then never is."""
     pid = int((trial.settings.home / "pg" / "data" / "postmaster.pid").read_text().splitlines()[0])
+    backends = psutil.Process(pid).children()
     os.kill(pid, signal.SIGKILL)
+    assert not psutil.wait_procs(backends, timeout=_GONE)[1]
     trial.counts["kills of the server"] += 1
 
 

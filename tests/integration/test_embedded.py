@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -87,6 +88,15 @@ def test_it_listens_on_loopback_only_and_its_secrets_are_private(home: Path) -> 
 def test_prepare_twice_applies_nothing_the_second_time(home: Path) -> None:
     warehouse = open_warehouse(load_settings({"ASMS_HOME": str(home)}))
     assert prepare(warehouse)
+    assert prepare(warehouse) == []
+
+
+def test_two_runs_prepare_one_database_at_once(pg_home: Path) -> None:
+    warehouse = open_warehouse(load_settings({"ASMS_HOME": str(pg_home)}), database="asms_at_once")
+    with ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(prepare, [warehouse] * 4))
+    assert sum(bool(files) for files in applied) >= 1
+    assert len({file for files in applied for file in files}) == sum(map(len, applied)), "each migration is applied once"
     assert prepare(warehouse) == []
 
 

@@ -96,7 +96,9 @@ def test_two_runs_prepare_one_database_at_once(pg_home: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         applied = list(pool.map(prepare, [warehouse] * 4))
     assert sum(bool(files) for files in applied) >= 1
-    assert len({file for files in applied for file in files}) == sum(map(len, applied)), "each migration is applied once"
+    assert len({file for files in applied for file in files}) == sum(map(len, applied)), (
+        "each migration is applied once"
+    )
     assert prepare(warehouse) == []
 
 

@@ -32,6 +32,8 @@ DAG_KILLS = int(os.environ.get("ASMS_BENCH_DAG_KILLS", "20"))
 SEED = int(os.environ.get("ASMS_BENCH_SEED", str(time.time_ns() % 100_000)))
 _KILLS_A_ROUND = 15
 _DAG_KILLS_A_ROUND = 5
+_WITHIN = 0.9
+"""Of an undisturbed night's time, random moments come within this: a night that got through ends its round."""
 # A night may be over before a random moment comes, and it may get over a fault that is not a kill.
 _ANY = ("",)
 _OTHERS = (
@@ -89,7 +91,7 @@ def test_nights_killed_at_random_moments_end_as_if_undisturbed(open_trial: Calla
 def _calm_round(calm: Trial, returns: Path, round_no: int) -> tuple[State, float]:
     _send(calm.drop, returns, round_no)
     ended = calm.undisturbed()
-    return calm.state(), ended.seconds
+    return calm.state(), _WITHIN * ended.seconds
 
 
 def _disturb(trial: Trial, chance: random.Random, longest: float, other: Fault) -> None:
@@ -142,7 +144,7 @@ def test_whole_dag_runs_killed_at_random_moments_end_as_if_undisturbed(
         started = time.monotonic()
         code, printed = calm.nightly()
         assert code == 0, printed
-        longest = time.monotonic() - started
+        longest = _WITHIN * (time.monotonic() - started)
         if round_no == 0:
             together = [killed.start(), killed.start()]
             printed_by = [process.communicate()[0] for process in together]

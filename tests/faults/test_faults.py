@@ -3,13 +3,18 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.faults import harness
-from tests.faults.fixtures import Reference
 from tests.faults.harness import Fault, do
 
+if TYPE_CHECKING:
+    from tests.faults.fixtures import Reference
+
 pytest_plugins = ("tests.faults.fixtures",)
+pytestmark = pytest.mark.timeout(1800)  # thirty nights: a machine that others use takes its time
 
 _FAILED = ("OperationalError", "AdminShutdown", "TransientDbtError", "TransientSourceError", "DbtError")
 
@@ -23,7 +28,7 @@ _INSIDE = (
 
 
 def test_disturbed_again_and_again_the_nights_end_as_if_undisturbed(
-    open_trial: Callable[..., Any], returns: Path, reference: Reference
+    open_trial: Callable[..., Any], returns: Path, reference: "Reference"
 ) -> None:
     """One house that meets each fault in turn; each night finds done what the nights before it did.
 

@@ -14,7 +14,7 @@ def smtp_sender() -> Callable[[EmailMessage], None] | None:
     The connection's ``from_email``, if it has one, is the sender.
     """
     from airflow.providers.smtp.hooks.smtp import SmtpHook
-    from airflow.sdk.exceptions import AirflowNotFoundException
+    from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
     try:
         SmtpHook.get_connection(CONNECTION_ID)
@@ -22,7 +22,12 @@ def smtp_sender() -> Callable[[EmailMessage], None] | None:
         return None
 
     def send(message: EmailMessage) -> None:
-        with SmtpHook(smtp_conn_id=CONNECTION_ID) as hook:
+        hook = SmtpHook(smtp_conn_id=CONNECTION_ID)
+        try:
+            hook.get_conn()
+        except AirflowException as error:  # the hook's word for a server that hangs up
+            raise ConnectionError(str(error)) from error
+        with hook:
             if hook.from_email:
                 del message["From"]
                 message["From"] = hook.from_email

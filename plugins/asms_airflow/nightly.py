@@ -102,7 +102,8 @@ def _run_night(run: Run) -> int:
     with ExitStack() as stack:
         with run.stage("server"):
             if not settings.warehouse_dsn and not embedded.is_running(settings.home):
-                stack.callback(embedded.stop, settings.home)
+                # another run may have come meanwhile and wait for this one's lock
+                stack.callback(embedded.stop_if_unused, settings.home)
             warehouse = open_warehouse(settings)
             prepare(warehouse)
         run.database = warehouse.database

@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -31,6 +33,17 @@ def test_start_is_a_no_op_when_running(home: Path) -> None:
     assert embedded.start(home) == first
     assert embedded.stop(home) is True
     assert embedded.stop(home) is False
+
+
+def test_a_run_leaves_the_server_to_another_that_uses_it(home: Path) -> None:
+    server = embedded.start(home)
+    with psycopg.connect(
+        host=server.host, port=server.port, user="postgres", password=server.password, dbname="postgres"
+    ) as connection:
+        assert embedded.stop_if_unused(home) is False
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert embedded.stop_if_unused(home) is True
+    assert embedded.stop_if_unused(home) is False
 
 
 def test_a_killed_server_starts_again_and_keeps_what_was_committed(home: Path) -> None:
@@ -78,6 +91,17 @@ def test_prepare_twice_applies_nothing_the_second_time(home: Path) -> None:
     assert prepare(warehouse) == []
 
 
+def test_two_runs_prepare_one_database_at_once(pg_home: Path) -> None:
+    warehouse = open_warehouse(load_settings({"ASMS_HOME": str(pg_home)}), database="asms_at_once")
+    with ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(prepare, [warehouse] * 4))
+    assert sum(bool(files) for files in applied) >= 1
+    assert len({file for files in applied for file in files}) == sum(map(len, applied)), (
+        "each migration is applied once"
+    )
+    assert prepare(warehouse) == []
+
+
 def test_an_edited_migration_is_refused_by_name(warehouse: Warehouse) -> None:
     with warehouse.connect("admin") as connection:
         connection.execute("update public.migration set sha256 = 'other' where name = '0002_ops.sql'")
@@ -101,6 +125,9 @@ def test_a_dsn_replaces_the_embedded_server(warehouse: Warehouse, pg_home: Path,
     assert prepare(external) == []
     with external.connect("bi") as connection:
         assert connection.execute("select current_user").fetchone() == ("asms_bi",)
+        assert connection.execute("show tcp_keepalives_idle").fetchone() == ("30",), "a lost network ends the session"
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
 
 
 def test_a_second_load_is_told_that_one_is_running(warehouse: Warehouse) -> None:
@@ -108,3 +135,18 @@ def test_a_second_load_is_told_that_one_is_running(warehouse: Warehouse) -> None
         pass
     with load_lock(warehouse, 1):
         pass
+
+
+def test_a_lock_that_is_lost_with_its_session_is_taken_again(warehouse: Warehouse) -> None:
+    with load_lock(warehouse, 1) as lock:
+        lock.hold()
+        with warehouse.connect("admin", autocommit=True) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_locks where locktype = 'advisory' and pid != pg_backend_pid() "
+                "and database = (select oid from pg_database where datname = current_database())"
+            )
+        with load_lock(warehouse, 1), pytest.raises(LockedError):
+            lock.hold()
+        lock.hold()
+        with pytest.raises(LockedError), load_lock(warehouse, 1):
+            pass

@@ -479,6 +479,32 @@ def test_lost_landing_bytes_are_told_per_file(
     assert _findings(ruled) == {"звіт.xlsx": "FILE_UNREADABLE"}
 
 
+def test_a_store_that_cannot_be_read_stops_the_reading(
+    ruled: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
+) -> None:
+    """No sender is told that their file is unreadable because our disk is."""
+    _write(drop / "звіт.xlsx", 1)
+    land_drop(ruled, settings)
+    (landed,) = (file for file in Path(settings.landing).rglob("*") if file.is_file())
+    landed.rename(landed.with_name("aside"))
+    landed.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        read_deliveries(ruled, settings, codified.resolve)
+    assert _findings(ruled) == {}
+
+
+def test_a_clock_put_back_leaves_the_newer_reading_in_force(warehouse: Warehouse) -> None:
+    read = (
+        "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample, loaded_at) "
+        "values (%s, 'submissions', 'd', %s, 'loaded', true, now() + %s * interval '1 day')"
+    )
+    with warehouse.connect("loader") as connection:
+        connection.execute(read, ("older", "1", 3))
+        connection.execute(read, ("newer", "2", 0))
+        newest = connection.execute("select load_id from ops.load order by loaded_at desc").fetchall()
+    assert newest == [("newer",), ("older",)]
+
+
 def test_rules_that_are_not_stored_are_asked_for(
     warehouse: Warehouse, settings: Settings, drop: Path, codified: Gazetteer
 ) -> None:

@@ -13,7 +13,8 @@ from aiosmtpd.handlers import AsyncMessage
 
 from asms.catalogue import store_catalogue
 from asms.findings import Finding, insert_findings
-from asms.notify import NotifyError, notify
+from asms.notify import NotifyError, notify, send_waiting
+from asms.notify.outbox import QUEUE_ALERT
 from asms.settings import Settings
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.status import read_status
@@ -314,6 +315,25 @@ def test_mail_goes_through_a_real_server_and_what_it_refused_goes_out_next_time(
     assert "сорок" in text(box.kept[1]) and "сорок" in text(box.kept[1], "html")
     with told.connect("gate") as connection:
         assert connection.execute("select distinct sent_via from quality.alert").fetchall() == [("smtp",)]
+
+
+def test_a_server_that_is_not_there_is_not_waited_for_by_every_mail(warehouse: Warehouse, settings: Settings) -> None:
+    tried: list[str] = []
+
+    def send(message: EmailMessage) -> None:
+        tried.append(str(message["To"]))
+        if message["To"].startswith("first"):
+            raise smtplib.SMTPDataError(550, b"not this one")
+        raise ConnectionRefusedError("nobody listens")
+
+    with warehouse.connect("gate") as connection:
+        for name in ("first", *"abcde"):
+            connection.execute(QUEUE_ALERT, (name, f"{name}@example.org", None, "s", "t", "<p>t</p>"))
+            connection.commit()  # each is queued at a moment of its own
+    with pytest.raises(NotifyError, match=r"4 of 4 mails were not sent .* no more were tried"):
+        send_waiting(warehouse, settings, send)
+    assert tried == [f"{name}@example.org" for name in ("first", "a", "b", "c")]
+    assert send_waiting(warehouse, settings)[0] == 6
 
 
 class _KilledError(BaseException):

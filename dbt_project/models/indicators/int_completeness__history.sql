@@ -68,13 +68,13 @@ arrivals as (
 
 ),
 
--- the files of one scan are one arrival; a clock that was put back does not put an arrival before the one it followed
+-- the files of one scan are one arrival
 batches as (
 
     select
         return_key,
         batch_no,
-        max(max(received_at)) over (partition by return_key order by batch_no) as received_at,
+        {{ arrived_at('return_key') }} as received_at,
         bool_or(is_withdrawal) as is_withdrawn,
         max(withdrawal_reason) as withdrawal_reason,
         bool_or(bool_or(is_sample)) over (partition by return_key) as is_sample,

@@ -32,13 +32,11 @@ rejected as (
 
 ),
 
--- a clock that was put back does not put an arrival before the one it followed
 arrivals as (
 
     select
         concat_ws('|', collection_code, municipality_code, time_period, batch_no) as arrival_key,
-        max(max(received_at)) over (partition by collection_code, municipality_code, time_period order by batch_no)
-            as received_at
+        {{ arrived_at('collection_code, municipality_code, time_period') }} as received_at
     from deliveries
     group by collection_code, municipality_code, time_period, batch_no
 

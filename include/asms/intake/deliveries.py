@@ -108,6 +108,7 @@ def read_deliveries(
     Raises:
         LookupError: the rules of the findings are not in ``quality.rule``; store the catalogue first.
         psycopg.OperationalError: the database is gone; what was read before is kept.
+        OSError: the landing store cannot be read; what was read before is kept.
         ReaderError: the processes that read files cannot be started.
     """
     known = load_forms() if forms is None else tuple(forms)
@@ -151,6 +152,8 @@ def _read(
     def load(delivery: _Delivery) -> tuple[str, bytes] | ProblemError:
         try:
             return _too_large(delivery) or (delivery.path, store.read(delivery.sha256))
+        except OSError:
+            raise  # the store cannot be reached: no file is to blame, and the next call reads them all
         except Exception as error:
             logger.exception("%s cannot be read", delivery.path)
             return _unforeseen(type(error).__name__, str(error))

@@ -1,7 +1,9 @@
 """Landing: bytes into the store under their sha256, and the ledger of arrivals beside it."""
 
+import contextlib
 import hashlib
 import logging
+import os
 import re
 import unicodedata
 import uuid
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 import psycopg
+from fsspec.implementations.local import LocalFileSystem
 
 from asms.findings import Finding, insert_findings
 from asms.settings import Settings
@@ -38,6 +41,14 @@ class DropError(RuntimeError):
 
 class LandingError(RuntimeError):
     """The landing store lacks bytes that the ledger names, or holds others under their hash."""
+
+
+class StoreError(LandingError):
+    """The landing store takes no bytes: it is full, read-only or not there. No file is to blame, so the load stops."""
+
+
+class _UnreadableError(LandingError):
+    """A file of the drop cannot be read to its end; others can."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ class LandingStore:
         self._root = root.rstrip("/")
 
     def put(self, data: bytes) -> str:
-        """Store ``data``; return its sha256 (hex)."""
+        """Store ``data``; return its sha256 (hex). Raises StoreError when the store does not take it."""
         digest = hashlib.sha256(data).hexdigest()
         if not self.has(digest):
             self._write(iter([data]), digest)
@@ -76,7 +87,7 @@ class LandingStore:
     def put_stream(self, stream: IO[bytes]) -> tuple[str, int]:
         """Store what ``stream`` (seekable) holds without holding it in memory; return its sha256 and size in bytes.
 
-        Raises LandingError when the bytes changed while they were read.
+        Raises StoreError when the store does not take them.
         """
         hasher, size = hashlib.sha256(), 0
         for chunk in _chunks(stream):
@@ -115,19 +126,40 @@ class LandingStore:
         return f"{self._root}/{sha256[:2]}/{sha256}"
 
     def _write(self, chunks: Iterator[bytes], expected: str) -> None:
-        """Write under a name of its own, then rename: a kill leaves a stray temporary file and never half a file."""
+        """Write under a name of its own, then rename: a kill leaves a stray temporary file and never half a file.
+
+        On a disk of this machine the bytes are on it before they get their name, because the ledger will say that they are.
+        """
         final = self._path(expected)
-        self._fs.makedirs(final.rsplit("/", 1)[0], exist_ok=True)
         temporary = f"{final}.{uuid.uuid4().hex}.part"
         hasher = hashlib.sha256()
-        with self._fs.open(temporary, "wb") as target:
-            for chunk in chunks:
-                hasher.update(chunk)
-                target.write(chunk)
-        if hasher.hexdigest() != expected:
-            self._fs.rm_file(temporary)
-            raise LandingError("a file changed while it was being landed; it will be taken at the next scan")
-        self._fs.mv(temporary, final)
+        try:
+            with _blame_the_store():
+                self._fs.makedirs(final.rsplit("/", 1)[0], exist_ok=True)
+                with self._fs.open(temporary, "wb") as target:
+                    for chunk in chunks:
+                        hasher.update(chunk)
+                        target.write(chunk)
+                    target.flush()
+                    if isinstance(self._fs, LocalFileSystem):
+                        os.fsync(target.fileno())
+                if hasher.hexdigest() != expected:
+                    raise _UnreadableError("it changed while it was being landed; it will be taken at the next scan")
+                self._fs.mv(temporary, final)
+        except BaseException:
+            with contextlib.suppress(
+                OSError
+            ):  # else each try would leave a piece, and a full disk never have room again
+                self._fs.rm_file(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def _blame_the_store() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"the landing store takes no bytes ({error}): make room or mend it, then run again") from error
 
 
 @dataclass(frozen=True)
@@ -148,6 +180,7 @@ def land_drop(warehouse: Warehouse, settings: Settings) -> LandResult:
 
     Raises:
         DropError: the drop is not there or cannot be listed, or it would mix real returns with the sample.
+        StoreError: the landing store takes no bytes. What it took before is found there by the next call.
         LookupError: a file could not be taken and the rules are not in ``quality.rule``; store the catalogue first.
     """
     if settings.is_sample != warehouse.is_sample:
@@ -197,7 +230,7 @@ def _scan(drop: str, store: LandingStore) -> tuple[list[_Arrival], list[Skipped]
             try:
                 with fs.open(full_path, "rb") as stream:
                     arrivals[path] = _Arrival(path, *store.put_stream(stream))
-            except (OSError, LandingError) as error:
+            except (OSError, _UnreadableError) as error:
                 told = _hide_secrets(str(error), drop)
                 refusal = Skipped(path, f"it cannot be read: {told}", f"його не вдалося прочитати: {told}")
         if refusal is not None:
@@ -330,5 +363,9 @@ def _hide_secrets(text: str, drop: str) -> str:
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    while chunk := stream.read(_CHUNK):
-        yield chunk
+    """What ``stream`` holds. Its errors are told apart from those of the store that it is written to."""
+    try:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+    except OSError as error:
+        raise _UnreadableError(str(error)) from error

@@ -13,7 +13,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
 from pathlib import Path
-from smtplib import SMTPException
+from smtplib import SMTPConnectError, SMTPException
 
 from psycopg.rows import class_row
 
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 # Non-ASCII bodies are encoded, so that no server on the way needs to take eight bits.
 _POLICY = SMTP.clone(cte_type="7bit")
+
+_TRIES_TO_REACH = 3
+"""Mails in a row that find no server before the others are left for the next run."""
 
 QUEUE_ALERT = """
 insert into quality.alert (digest, recipient, build_id, subject, body_text, body_html) values (%s, %s, %s, %s, %s, %s)
@@ -123,12 +126,16 @@ def send_waiting(
 def _send_all(
     warehouse: Warehouse, outbox: Path, sender: str, send: Callable[[EmailMessage], object] | None
 ) -> tuple[int, tuple[str, ...]]:
-    """Send what is unsent, oldest first, each noted in a transaction of its own."""
+    """Send what is unsent, oldest first, each noted in a transaction of its own.
+
+    A mail that is refused holds up no other. A server that several mails in a row did not reach is not there: each more would
+    wait for its time-out.
+    """
     paths: list[str] = []
     errors: list[OSError] = []
-    count = 0
+    count = unreached = 0
     last: tuple[datetime | str, str, str] = ("-infinity", "", "")
-    while True:
+    while unreached < _TRIES_TO_REACH:
         with warehouse.connect("gate") as connection:
             alert = connection.cursor(row_factory=class_row(_Alert)).execute(_NEXT_UNSENT, last).fetchone()
             if alert is None:
@@ -140,15 +147,19 @@ def _send_all(
             except (OSError, SMTPException) as error:
                 logger.warning("mail to %s was not sent: %s", alert.recipient, error)
                 errors.append(error)
+                has_answered = isinstance(error, SMTPException) and not isinstance(error, SMTPConnectError)
+                unreached = 0 if has_answered else unreached + 1
                 continue
             connection.execute(_SENT, (via, alert.digest, alert.recipient))
         count += 1
+        unreached = 0
         if send is None:
             paths.append(via)
     if errors:
         raise NotifyError(
-            f"{len(errors)} of {count + len(errors)} mails were not sent ({errors[0]}); they wait in quality.alert and go "
-            "out at the next run: check the SMTP connection"
+            f"{len(errors)} of {count + len(errors)} mails were not sent ({errors[0]}); "
+            + ("the server cannot be reached, so no more were tried; " if unreached == _TRIES_TO_REACH else "")
+            + "they wait in quality.alert and go out at the next run: check the SMTP connection"
         ) from errors[0]
     return count, tuple(paths)
 

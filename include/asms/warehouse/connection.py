@@ -20,6 +20,17 @@ LOGIN_ROLES: tuple[Role, ...] = ("loader", "transformer", "gate", "publisher", "
 
 _LOAD_LOCK = 0x41534D53  # 'ASMS': the advisory lock that a run of loads holds
 
+# A network that goes away says nothing: without these a client waits for hours for an answer that will not come, and a server
+# keeps the session, with its locks, as long. A DSN may say otherwise.
+_OVER_A_NETWORK = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+    "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
+}
+
 
 # What libpq and the server say, in the words of either driver, when a session ended or could not begin.
 _CONNECTION_LOST = (
@@ -98,7 +109,7 @@ def open_warehouse(settings: Settings, database: str | None = None) -> Warehouse
         host, port = given.pop("host", "127.0.0.1"), int(given.pop("port", "5432"))
         user, password = given.pop("user", "postgres"), given.pop("password", "")
         name = given.pop("dbname", user)
-        return Warehouse(host, port, name, user, {**passwords, "admin": password}, False, given)
+        return Warehouse(host, port, name, user, {**passwords, "admin": password}, False, _OVER_A_NETWORK | given)
     server = embedded.start(settings.home)
     return Warehouse(
         host=server.host,
@@ -119,23 +130,60 @@ def open_last_warehouse(settings: Settings) -> Warehouse:
     return open_warehouse(settings, database=last.get("database"))
 
 
+class LoadLock:
+    """The one lock against two loads at once. It belongs to a database session, and is lost with it."""
+
+    def __init__(self, warehouse: Warehouse, timeout_seconds: int) -> None:
+        self._warehouse = warehouse
+        self._timeout_seconds = timeout_seconds
+        self._session: psycopg.Connection | None = None
+
+    def hold(self) -> None:
+        """Take the lock; where it is held, make sure that it still is, and take it again when its session was cut.
+
+        Raises:
+            LockedError: another session has held it for the time-out.
+        """
+        if self._session is not None:
+            try:
+                self._session.execute("select 1")
+                return
+            except psycopg.OperationalError:
+                self.release()
+        self._session = self._warehouse.connect("admin", autocommit=True)
+        try:
+            self._session.execute("select set_config('lock_timeout', %s, false)", (f"{self._timeout_seconds}s",))
+            self._session.execute("select pg_advisory_lock(%s)", (_LOAD_LOCK,))
+        except psycopg.errors.LockNotAvailable as error:
+            self.release()
+            raise LockedError(
+                f"another load has been running on database {self._warehouse.database} for over {self._timeout_seconds} s; "
+                "wait for it to end, or look in pg_locks for the holder of the advisory lock"
+            ) from error
+        except psycopg.Error:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """End the session, and the lock with it."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
 @contextmanager
-def load_lock(warehouse: Warehouse, timeout_seconds: int) -> Iterator[None]:
+def load_lock(warehouse: Warehouse, timeout_seconds: int) -> Iterator[LoadLock]:
     """Hold the one lock against two loads at once, for as long as the block runs.
 
     Raises:
         LockedError: another session has held it for ``timeout_seconds``.
     """
-    with warehouse.connect("admin", autocommit=True) as connection:
-        connection.execute("select set_config('lock_timeout', %s, false)", (f"{timeout_seconds}s",))
-        try:
-            connection.execute("select pg_advisory_lock(%s)", (_LOAD_LOCK,))
-        except psycopg.errors.LockNotAvailable as error:
-            raise LockedError(
-                f"another load has been running on database {warehouse.database} for over {timeout_seconds} s; "
-                "wait for it to end, or look in pg_locks for the holder of the advisory lock"
-            ) from error
-        yield
+    lock = LoadLock(warehouse, timeout_seconds)
+    try:
+        lock.hold()
+        yield lock
+    finally:
+        lock.release()
 
 
 def _role_passwords(settings: Settings) -> dict[str, str]:

@@ -92,6 +92,19 @@ def stop(home: Path) -> bool:
     raise EmbeddedServerError(f"the embedded PostgreSQL (pid {pid}) did not stop within {_STOP_SECONDS} s")
 
 
+def stop_if_unused(home: Path) -> bool:
+    """Stop the server of ``home`` unless somebody is connected to it, another run for instance; False when it goes on."""
+    port = _running_port(home / "pg" / "data")
+    if port is None:
+        return False
+    password = str(_read_or_make_secret(home / "pg")["password"])
+    with psycopg.connect(host=_HOST, port=port, user="postgres", password=password, dbname="postgres") as connection:
+        row = connection.execute(
+            "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid != pg_backend_pid()"
+        ).fetchone()
+    return row == (0,) and stop(home)
+
+
 def is_running(home: Path) -> bool:
     """Whether the server of ``home`` answers."""
     return _running_port(home / "pg" / "data") is not None
@@ -255,6 +268,8 @@ def write_private(file: Path, text: str) -> None:
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as handle:
         handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
     part.replace(file)
 
 

@@ -1,5 +1,6 @@
 """Numbered SQL migrations: they make schemas, tables, privileges; each is applied once, in its own transaction."""
 
+import contextlib
 import hashlib
 import importlib.resources
 from dataclasses import replace
@@ -52,7 +53,11 @@ def _create_database(warehouse: Warehouse) -> None:
     except psycopg.OperationalError as error:
         if "does not exist" not in str(error):
             raise
-        with replace(warehouse, database="postgres").connect("admin", autocommit=True) as connection:
+        with (
+            replace(warehouse, database="postgres").connect("admin", autocommit=True) as connection,
+            # another run may make it at the same time
+            contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation),
+        ):
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(warehouse.database)))
 
 

@@ -1,6 +1,8 @@
 """Mail leaves through Airflow's connection, if there is one."""
 
+import contextlib
 import socket
+import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
 from typing import Any
@@ -49,6 +51,24 @@ def test_a_message_arrives_whole(inbox: _Inbox) -> None:
     text, html = arrived.get_payload()
     assert "від’ємне" in text.get_payload(decode=True).decode()
     assert html.get_content_type() == "text/html"
+
+
+def test_a_server_that_hangs_up_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    listener.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        options = "disable_ssl=true&disable_tls=true&from_email=asms%40example.org&retry_limit=1"
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", f"smtp://127.0.0.1:{listener.getsockname()[1]}?{options}")
+        send = smtp_sender()
+        assert send is not None
+        with pytest.raises(ConnectionError, match="Unable to connect"):
+            send(EmailMessage())
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_without_a_connection_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

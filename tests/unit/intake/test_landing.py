@@ -2,12 +2,13 @@
 
 import hashlib
 import io
+import resource
 import uuid
 from pathlib import Path
 
 import pytest
 
-from asms.intake.landing import LandingError, LandingStore
+from asms.intake.landing import LandingError, LandingStore, StoreError
 
 DATA = "дані".encode()
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -46,6 +47,30 @@ def test_only_whole_files_bear_a_hash(tmp_path: Path) -> None:
     with pytest.raises(LandingError, match="changed while"):
         store.put_stream(Growing(DATA))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_full_store_says_so_and_keeps_no_piece(tmp_path: Path) -> None:
+    store = LandingStore(str(tmp_path))
+    data = b"x" * 100_000
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))  # what a full disk does, without one
+    try:
+        with pytest.raises(StoreError, match="make room"):
+            store.put_stream(io.BytesIO(data))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert store.read(store.put(data)) == data
+
+
+def test_a_file_that_cannot_be_read_is_not_the_fault_of_the_store(tmp_path: Path) -> None:
+    class Broken(io.BytesIO):
+        def read(self, _size: int | None = -1, /) -> bytes:
+            raise OSError("bad sector")
+
+    with pytest.raises(LandingError, match="bad sector") as told:
+        LandingStore(str(tmp_path)).put_stream(Broken())
+    assert not isinstance(told.value, StoreError)
 
 
 def test_spoilt_and_missing_bytes_are_told(tmp_path: Path) -> None:

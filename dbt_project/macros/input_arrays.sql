@@ -52,6 +52,11 @@
         arrays.s,
         arrays.m
     from {{ keys }} as keys
+    -- as one array, so that the years reach the index: joined, all years of a body were read for each of them
+    cross join lateral (
+        select array_agg((keys.time_period::integer + years.period_offset)::text) as periods
+        from years
+    ) as around
     cross join lateral (
         select
             array_agg(
@@ -87,11 +92,10 @@
             from inputs
             left join (
                 select cells.*
-                from years
-                inner join {{ cells }} as cells
-                    on
-                        cells.municipality_code = keys.municipality_code
-                        and cells.time_period = (keys.time_period::integer + years.period_offset)::text
+                from {{ cells }} as cells
+                where
+                    cells.municipality_code = keys.municipality_code
+                    and cells.time_period = any(around.periods)
                 offset 0
             ) as answers
                 on

@@ -97,7 +97,7 @@ from ops.changed_key
 inner join indicators.int_peer_group__membership as member on changed_key.municipality_code = member.municipality_code;
 create table staging.stg_transfers__value (
     table_code text, time_period text, budget_code text, name_text text, measure_code text, unit_measure text, unit_mult integer,
-    obs_value numeric, load_id text
+    obs_value numeric, load_id text, sheet text, row_nos text
 );
 create table staging.stg_transfers__budget (
     table_code text, time_period text, budget_code text, budget_level text, name_uk text, area_code text

@@ -137,7 +137,8 @@ def _lay_tables(connection: psycopg.Connection) -> None:
         " collection_code text, municipality_code text, time_period text, batch_no bigint, received_no bigint,"
         " is_sample boolean, is_test boolean, is_withdrawal boolean);"
         "create table staging.missing_reason (reason_text text, obs_status text, status_reason text);"
-        "create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint);"
+        "create table staging.stg_population__municipality (municipality_code text, time_period text, population bigint,"
+        " load_id text, sheet text, row_no bigint);"
         "alter table raw.submission drop constraint submission_load_id_fkey"
     )
 
@@ -355,13 +356,15 @@ _REGISTERS = """
 create table indicators.int_budget__monthly (
     municipality_code text, area_level text, time_period text, budget_item text, classification_type text,
     classification_code text, fund_type text, amount_cumulative numeric(18, 2), plan_amount numeric(18, 2),
-    approved_amount numeric(18, 2)
+    approved_amount numeric(18, 2), load_id text, row_nos text
 );
 create table staging.stg_health_declarations__municipality (
-    municipality_code text, time_period text, declaration_count integer, female_count integer, male_count integer
+    municipality_code text, time_period text, declaration_count integer, female_count integer, male_count integer,
+    load_id text, row_no bigint
 );
 create table staging.stg_transfers__value (
-    table_code text, time_period text, budget_code text, measure_code text, obs_value numeric
+    table_code text, time_period text, budget_code text, measure_code text, obs_value numeric, load_id text,
+    sheet text, row_nos text
 );
 create table staging.stg_transfers__budget (
     table_code text, time_period text, budget_code text, budget_level text, area_code text

@@ -479,8 +479,8 @@ def _says(connection: psycopg.Connection, name: str, query: sql.Composed) -> boo
 # Views of marts that are no dbt models, and the published tables that each reads.
 _OWN_VIEWS = {
     "explain_value": ("fct_indicator_value", "fct_register_value", "dim_indicator_history"),
-    "fct_value_status": ("fct_indicator_value",),
-    "mart_revision_statistics": ("fct_indicator_value",),
+    "fct_value_status": ("fct_indicator_value", "dim_indicator_history"),
+    "mart_revision_statistics": ("fct_indicator_value", "dim_indicator_history"),
 }
 
 

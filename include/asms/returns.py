@@ -115,7 +115,7 @@ def read_past(
 ) -> dict[str, Past]:
     """Published values of ``year`` by municipality, where the unit is still the one that ``questions`` ask in.
 
-    What is not published (restricted indicators) is not shown either.
+    What is not published (restricted indicators, hidden small counts) is not shown either.
     """
     if connection.execute("select to_regclass('marts.fct_indicator_value')").fetchone() == (None,):
         return {}
@@ -124,6 +124,7 @@ def read_past(
         select municipality_code, indicator_code, sex, obs_value, obs_status, unit_measure
         from marts.fct_indicator_value
         where collection_code = %s and not is_derived and time_period = %s and municipality_code = any(%s)
+            and status_reason is distinct from 'suppressed' -- hidden by us: the sender never called it confidential
         """,
         (COLLECTION_CODE, str(year), list(municipality_codes)),
     )

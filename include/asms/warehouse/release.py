@@ -476,11 +476,11 @@ def _says(connection: psycopg.Connection, name: str, query: sql.Composed) -> boo
     return row is not None and bool(row[0])
 
 
-# Views of marts that are no dbt models, and the published tables that each reads.
+# Views of marts that are no dbt models, and the published tables that each reads or is read beside.
 _OWN_VIEWS = {
     "explain_value": ("fct_indicator_value", "fct_register_value", "dim_indicator_history"),
-    "fct_value_status": ("fct_indicator_value", "dim_indicator_history"),
-    "mart_revision_statistics": ("fct_indicator_value", "dim_indicator_history"),
+    "fct_value_status": ("fct_indicator_value", "dim_indicator"),
+    "mart_revision_statistics": ("fct_indicator_value", "dim_indicator"),
 }
 
 

@@ -451,10 +451,13 @@ def _figure(
     return spell_value(known.obs_value, known.obs_status)
 
 
+_IN_WORDS = {"withdrawn": "відкликано", "C": "приховано (C)"}
+
+
 def spell_value(value: float | None, status: str) -> str:
     """A figure as people read it, or the status that stands in its place."""
     if value is None:
-        return "відкликано" if status == "withdrawn" else status
+        return _IN_WORDS.get(status, status)
     return f"{value:,.10g}".replace(",", " ").replace(".", ",")
 
 

@@ -337,7 +337,10 @@ def _record_disclosed(connection: psycopg.Connection, new: int) -> None:
     ).fetchone()  # fmt: skip
     if row and row[0]:
         condition = "shown.release_to is null" if row[1] else _DISCLOSED_CHANGES
+        if row[1]:  # of tables that were filled a moment ago the planner knows nothing, and takes them for small
+            connection.execute("set local enable_nestloop = off")
         connection.execute(sql.SQL(_DISCLOSED).format(condition=sql.SQL(condition)), {"new": new})
+        connection.execute("set local enable_nestloop to default")
 
 
 def _in_order(marts: Sequence[Mart]) -> list[Mart]:

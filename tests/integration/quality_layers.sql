@@ -91,10 +91,6 @@ select distinct collection_code, municipality_code, time_period from staging.stg
 create table indicators.int_peer_group__membership (
     municipality_code text, peer_group_kind text, peer_group_code text, first_year text default '0000', last_year text default '9999'
 );
-create view indicators.int_peer_group__changed as
-select distinct member.peer_group_code, changed_key.time_period
-from ops.changed_key
-inner join indicators.int_peer_group__membership as member on changed_key.municipality_code = member.municipality_code;
 create table staging.stg_transfers__value (
     table_code text, time_period text, budget_code text, name_text text, measure_code text, unit_measure text, unit_mult integer,
     obs_value numeric, load_id text, sheet text, row_nos text

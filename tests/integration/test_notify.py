@@ -14,7 +14,8 @@ from aiosmtpd.handlers import AsyncMessage
 from asms.catalogue import store_catalogue
 from asms.findings import Finding, insert_findings
 from asms.notify import NotifyError, notify, send_waiting
-from asms.notify.outbox import QUEUE_ALERT
+from asms.notify.compose import Letter
+from asms.notify.outbox import queue_letter
 from asms.settings import Settings
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.status import read_status
@@ -328,7 +329,7 @@ def test_a_server_that_is_not_there_is_not_waited_for_by_every_mail(warehouse: W
 
     with warehouse.connect("gate") as connection:
         for name in ("first", *"abcde"):
-            connection.execute(QUEUE_ALERT, (name, f"{name}@example.org", None, "s", "t", "<p>t</p>"))
+            queue_letter(connection, name, [f"{name}@example.org"], Letter("s", "t", "<p>t</p>"))
             connection.commit()  # each is queued at a moment of its own
     with pytest.raises(NotifyError, match=r"4 of 4 mails were not sent .* no more were tried"):
         send_waiting(warehouse, settings, send)

@@ -18,33 +18,7 @@ cells as (
 
 ),
 
--- what a correction says is hidden with all of its group, as what was replaced is
-suppressed as (
-
-    select
-        hidden.subject_code as municipality_code,
-        hidden.collection_code,
-        hidden.time_period,
-        cells.group_code,
-        'hidden' as reason
-    from {{ ref('int_disclosure__suppressed') }} as hidden
-    inner join cells on hidden.indicator_code = cells.indicator_code and hidden.sex = cells.sex
-    where hidden.subject_kind = 'reported'
-    union
-    select
-        corrections.municipality_code,
-        corrections.collection_code,
-        corrections.time_period,
-        cells.group_code,
-        'hidden' as reason
-    from corrections
-    inner join cells on corrections.indicator_code = cells.indicator_code and corrections.sex = cells.sex
-    where
-        (corrections.reported_value > 0 and corrections.reported_value < cells.least_count)
-        or (corrections.expected_value > 0 and corrections.expected_value < cells.least_count)
-        or (corrections.corrected_value > 0 and corrections.corrected_value < cells.least_count)
-
-),
+{{ suppressed_groups('corrections', ['reported_value', 'expected_value', 'corrected_value']) }},
 
 final as (
 

@@ -29,31 +29,7 @@ cells as (
 
 ),
 
--- What was replaced is hidden with all of its group when any of the group is hidden now, or was small: it was in no release that
--- could have hidden it well.
-suppressed as (
-
-    select
-        hidden.subject_code as municipality_code,
-        hidden.collection_code,
-        hidden.time_period,
-        cells.group_code,
-        'hidden' as reason
-    from {{ ref('int_disclosure__suppressed') }} as hidden
-    inner join cells on hidden.indicator_code = cells.indicator_code and hidden.sex = cells.sex
-    where hidden.subject_kind = 'reported' and {{ only_changed_keys('hidden', 'municipality', 'subject_code') }}
-    union
-    select
-        history.municipality_code,
-        history.collection_code,
-        history.time_period,
-        cells.group_code,
-        'hidden' as reason
-    from history
-    inner join cells on history.indicator_code = cells.indicator_code and history.sex = cells.sex
-    where history.obs_value > 0 and history.obs_value < cells.least_count
-
-),
+{{ suppressed_groups('history', ['obs_value']) }},
 
 final as (
 

@@ -15,7 +15,7 @@ from asms.intake.explanations import store_explanations
 from asms.intake.form_definition import Form, load_forms
 from asms.intake.form_reading import Resolve, Scan, settle
 from asms.intake.identity import read_asked
-from asms.intake.landing import SOURCE, LandingStore
+from asms.intake.landing import SOURCE, LandingStore, load_id_of
 from asms.intake.problem import ProblemError
 from asms.intake.reading_pool import Answer, Limits, ReadingPool, Unforeseen
 from asms.intake.table_reading import MappedCell
@@ -238,13 +238,13 @@ def _book(
     counts = _Counts()
     for delivery, outcome in batch:
         if isinstance(outcome, ProblemError):
-            load_id = _load_id(delivery, failed_version)
+            load_id = load_id_of(delivery.delivery_id, failed_version)
             found = [_finding(delivery, load_id, outcome)]
             loads.append(_load_row(delivery, load_id, failed_version, "failed", 0, 1, _storable(outcome.message_uk)))
             counts.failed += 1
         elif outcome.form.explanations:
             version = outcome.form.reader_version
-            load_id, row_count = _load_id(delivery, version), len(outcome.scan.explanations)
+            load_id, row_count = load_id_of(delivery.delivery_id, version), len(outcome.scan.explanations)
             found = _book_explanations(connection, delivery, load_id, outcome)
             loads.append(
                 _load_row(delivery, load_id, version, "loaded", row_count, len(found), None, source="explanations")
@@ -252,7 +252,7 @@ def _book(
             counts.read += 1
         else:
             version = outcome.form.reader_version
-            load_id, submission_id = _load_id(delivery, version), _submission_id(delivery, outcome)
+            load_id, submission_id = load_id_of(delivery.delivery_id, version), _submission_id(delivery, outcome)
             found = _find_problems(delivery, load_id, submission_id, outcome)
             loads.append(_load_row(delivery, load_id, version, "loaded", outcome.cell_count, len(found), None))
             returns.setdefault(submission_id, (load_id, delivery, outcome))
@@ -426,10 +426,6 @@ def _close_superseded(connection: psycopg.Connection) -> None:
         """,
         (SOURCE,),
     )
-
-
-def _load_id(delivery: _Delivery, reader_version: str) -> str:
-    return f"{SOURCE}-{_digest(delivery.delivery_id, reader_version)[:24]}"
 
 
 def _digest(*parts: str) -> str:

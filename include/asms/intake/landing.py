@@ -287,8 +287,7 @@ def _book(
         rows = []
         for arrival in new:
             path_seq = latest.get(arrival.path, (0, ""))[0] + 1
-            identity = "\x1f".join((channel, arrival.path, str(path_seq), arrival.sha256))
-            delivery_id = hashlib.sha256(identity.encode()).hexdigest()[:32]
+            delivery_id = delivery_id_of(channel, arrival.path, path_seq, arrival.sha256)
             rows.append((
                 delivery_id, SOURCE, channel, arrival.path, path_seq, arrival.sha256, arrival.size, batch_no, is_sample,
                 arrival.path.startswith(_TRIALS),
@@ -303,6 +302,16 @@ def _book(
                 rows,
             )
     return [str(row[0]) for row in rows]
+
+
+def delivery_id_of(channel: str, path: str, path_seq: int, sha256: str) -> str:
+    """Id of the ``path_seq``-th arrival on a path of a channel."""
+    return hashlib.sha256("\x1f".join((channel, path, str(path_seq), sha256)).encode()).hexdigest()[:32]
+
+
+def load_id_of(delivery_id: str, reader_version: str) -> str:
+    """Id of the reading of a delivery by a version of its reader."""
+    return f"{SOURCE}-{hashlib.sha256(f'{delivery_id}|{reader_version}'.encode()).hexdigest()[:24]}"
 
 
 def next_batch(connection: psycopg.Connection) -> int:

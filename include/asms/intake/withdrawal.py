@@ -1,12 +1,11 @@
 """Withdrawal of a return: a tombstone that arrives as a return does, and says that what arrived before it is said no more."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 
 import psycopg
 
-from asms.intake.landing import LEDGER_LOCK, SOURCE, LandingStore, next_batch
+from asms.intake.landing import LEDGER_LOCK, SOURCE, LandingStore, delivery_id_of, load_id_of, next_batch
 from asms.settings import Settings
 from asms.warehouse.connection import Warehouse
 
@@ -113,8 +112,8 @@ def _book(
         "select coalesce(max(path_seq), 0) + 1 from raw.delivery where channel = %s and path = %s", (_CHANNEL, path)
     ).fetchone()
     path_seq = row[0] if row else 1
-    delivery_id = hashlib.sha256("\x1f".join((_CHANNEL, path, str(path_seq), sha256)).encode()).hexdigest()[:32]
-    load_id = f"{SOURCE}-{hashlib.sha256(f'{delivery_id}|{_READER}'.encode()).hexdigest()[:24]}"
+    delivery_id = delivery_id_of(_CHANNEL, path, path_seq, sha256)
+    load_id = load_id_of(delivery_id, _READER)
     connection.execute(
         "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample) "
         "values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",

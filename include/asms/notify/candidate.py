@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from asms.notify.compose import Letter, clean, render
-from asms.notify.outbox import QUEUE_ALERT
+from asms.notify.outbox import queue_letter
 from asms.notify.recipients import load_recipients
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.difference import Difference, compare_candidate
@@ -46,12 +46,7 @@ def queue_candidate(
     letter = compose_candidate(build_id, difference, in_airflow=in_airflow, is_sample=warehouse.is_sample)
     digest = hashlib.sha256(f"candidate|{build_id}".encode()).hexdigest()
     with warehouse.connect("gate") as connection:
-        return sum(
-            connection.execute(
-                QUEUE_ALERT, (digest, address, build_id, letter.subject, letter.text, letter.html)
-            ).rowcount
-            for address in load_recipients(recipients).staff
-        )
+        return queue_letter(connection, digest, load_recipients(recipients).staff, letter, build_id)
 
 
 def compose_candidate(build_id: int, difference: Difference | None, *, in_airflow: bool, is_sample: bool) -> Letter:

@@ -16,7 +16,7 @@ import psycopg
 from pydantic import TypeAdapter, ValidationError
 
 from asms.notify.compose import Letter, clean, render
-from asms.notify.outbox import QUEUE_ALERT
+from asms.notify.outbox import queue_letter
 from asms.notify.recipients import Address, RecipientsError
 
 _COLUMNS = ("municipality_code", "address")
@@ -77,10 +77,7 @@ def queue_ready_report(
     """
     letter = compose_ready_report(report, is_sample=is_sample)
     digest = hashlib.sha256(f"feedback|{report.about_id}|{report.findings_hash}".encode()).hexdigest()
-    return sum(
-        connection.execute(QUEUE_ALERT, (digest, address, None, letter.subject, letter.text, letter.html)).rowcount
-        for address in addresses
-    )
+    return queue_letter(connection, digest, addresses, letter)
 
 
 def compose_ready_report(report: ReadyReport, *, is_sample: bool) -> Letter:

@@ -5,7 +5,7 @@ Sent at least once: a kill between sending and the note of it sends the mail aga
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -15,9 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 from smtplib import SMTPConnectError, SMTPException
 
+import psycopg
 from psycopg.rows import class_row
 
-from asms.notify.compose import compose
+from asms.notify.compose import Letter, compose
 from asms.notify.news import read_news
 from asms.notify.recipients import load_recipients
 from asms.settings import Settings
@@ -31,7 +32,7 @@ _POLICY = SMTP.clone(cte_type="7bit")
 _TRIES_TO_REACH = 3
 """Mails in a row that find no server before the others are left for the next run."""
 
-QUEUE_ALERT = """
+_QUEUE = """
 insert into quality.alert (digest, recipient, build_id, subject, body_text, body_html) values (%s, %s, %s, %s, %s, %s)
 on conflict (digest, recipient) do nothing
 """
@@ -101,10 +102,7 @@ def notify(
             continue
         letter = compose(news, is_sample=warehouse.is_sample)
         with warehouse.connect("gate") as connection:
-            is_new = connection.execute(
-                QUEUE_ALERT, (news.digest, recipient, build_id, letter.subject, letter.text, letter.html)
-            ).rowcount
-        already_told += not is_new
+            already_told += not queue_letter(connection, news.digest, [recipient], letter, build_id)
     count, paths = _send_all(warehouse, settings.outbox, known.sender, send)
     result = NotifyResult(count, already_told, paths)
     logger.info("mail: %d sent, %d told before", count, already_told)
@@ -121,6 +119,19 @@ def send_waiting(
         RecipientsError: the list of recipients, which names the sender, cannot be used.
     """
     return _send_all(warehouse, settings.outbox, load_recipients(settings.recipients).sender, send)
+
+
+def queue_letter(
+    connection: psycopg.Connection, digest: str, addresses: Iterable[str], letter: Letter, build_id: int | None = None
+) -> int:
+    """Put ``letter`` into the outbox for each of ``addresses``, in the caller's transaction; return how many are new.
+
+    ``digest`` tells what it is about: an address is told once of each.
+    """
+    return sum(
+        connection.execute(_QUEUE, (digest, address, build_id, letter.subject, letter.text, letter.html)).rowcount
+        for address in addresses
+    )
 
 
 def _send_all(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg
 
 from asms.notify.compose import Letter, clean, render
-from asms.notify.outbox import QUEUE_ALERT
+from asms.notify.outbox import queue_letter
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,7 @@ def queue_withdrawal(
     """Put a mail for each of ``addresses`` into the outbox, in the caller's transaction; return how many are new."""
     letter = compose_withdrawal(withdrawn, is_sample=is_sample)
     digest = hashlib.sha256(f"withdrawal|{withdrawn.delivery_id}".encode()).hexdigest()
-    return sum(
-        connection.execute(QUEUE_ALERT, (digest, address, None, letter.subject, letter.text, letter.html)).rowcount
-        for address in addresses
-    )
+    return queue_letter(connection, digest, addresses, letter)
 
 
 def compose_withdrawal(withdrawn: WithdrawnReturn, *, is_sample: bool) -> Letter:

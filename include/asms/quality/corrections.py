@@ -4,7 +4,6 @@ The file is declared data: the database is never edited. A correction is applied
 return says what the correction expects. When the return was mended it is not, and a finding says so until its line is removed.
 """
 
-import hashlib
 import logging
 import re
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import dict_row
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from asms.findings import Finding, insert_findings
-from asms.quality.declared import raise_problems, read_lines
+from asms.quality.declared import DeclaredLine, raise_problems, read_lines
 from asms.warehouse.connection import Warehouse
 
 _log = logging.getLogger(__name__)
@@ -26,10 +25,8 @@ DATASET = "corrections"
 RULE = "CORRECTION_NOT_APPLIED"
 
 
-class Correction(BaseModel):
+class Correction(DeclaredLine):
     """One line. ``expected_value`` None: the return gives no value there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     collection_code: str
     municipality_code: str
@@ -89,12 +86,6 @@ class Correction(BaseModel):
     def key(self) -> tuple[str, ...]:
         return (self.collection_code, self.municipality_code, self.indicator_code, self.time_period, self.sex)
 
-    @property
-    def correction_id(self) -> str:
-        """Fingerprint of what the line says: a changed line is another correction."""
-        said = "\x1f".join(str(value) for value in self.model_dump().values())
-        return hashlib.sha256(said.encode()).hexdigest()[:32]
-
 
 COLUMNS = tuple(Correction.model_fields)
 
@@ -133,7 +124,7 @@ def store_corrections(warehouse: Warehouse, file: Path | None) -> StoredCorrecti
         rows = [
             {
                 **c.model_dump(),
-                "correction_id": c.correction_id,
+                "correction_id": c.fingerprint,
                 "line_no": number,
                 "file_name": file.name if file else "",
             }

@@ -1,13 +1,28 @@
 """Reading what staff declare in a CSV file: one line is one model, and every line at fault is named with its column."""
 
 import csv
+import hashlib
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 _LONGEST_LIST = 20
-Line = TypeVar("Line", bound=BaseModel)
+
+
+class DeclaredLine(BaseModel):
+    """A line of such a file; its fields are the columns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what the line says: a changed line is another one."""
+        said = "\x1f".join(str(value) for value in self.model_dump().values())
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+Line = TypeVar("Line", bound=DeclaredLine)
 
 
 class DeclaredError(ValueError):

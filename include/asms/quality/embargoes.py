@@ -4,7 +4,6 @@ Declared data, as corrections are. A build asks once, at its start, which lines 
 them, are in none of its marts. When the moment has passed, the next build publishes them (ADR 0023).
 """
 
-import hashlib
 import logging
 import re
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from pydantic import AwareDatetime, BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import AwareDatetime, field_validator, model_validator
 
-from asms.quality.declared import raise_problems, read_lines
+from asms.quality.declared import DeclaredLine, raise_problems, read_lines
 from asms.warehouse.connection import Warehouse
 
 _log = logging.getLogger(__name__)
@@ -22,10 +21,8 @@ _log = logging.getLogger(__name__)
 _WHAT = "embargoes"
 
 
-class Embargo(BaseModel):
+class Embargo(DeclaredLine):
     """One line: an indicator, or all of a domain, for a year."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     domain_code: str | None
     indicator_code: str | None
@@ -61,12 +58,6 @@ class Embargo(BaseModel):
             raise ValueError("either domain_code or indicator_code must be given")
         return self
 
-    @property
-    def embargo_id(self) -> str:
-        """Fingerprint of what the line says: a changed line is another embargo."""
-        said = "\x1f".join(str(value) for value in self.model_dump().values())
-        return hashlib.sha256(said.encode()).hexdigest()[:32]
-
 
 COLUMNS = tuple(Embargo.model_fields)
 
@@ -93,7 +84,7 @@ def store_embargoes(warehouse: Warehouse, file: Path | None) -> StoredEmbargoes:
         DeclaredError: the file cannot be used; what was stored before stands.
     """
     lines = read_embargoes(file) if file else {}
-    rows = [{**line.model_dump(), "embargo_id": line.embargo_id} for line in lines.values()]
+    rows = [{**line.model_dump(), "embargo_id": line.fingerprint} for line in lines.values()]
     with warehouse.connect("gate") as connection:
         raise_problems(list(_unknown(connection, file.name if file else "", lines)), _WHAT)
         changed = connection.execute(_RETIRE, ([row["embargo_id"] for row in rows],)).rowcount

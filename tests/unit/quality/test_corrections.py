@@ -28,7 +28,7 @@ def test_lines_are_read_as_spreadsheets_write_them(tmp_path: Path) -> None:
     (same,) = read_corrections(
         _write(tmp_path, _GOOD.replace(",70,", ",1070.5,").replace("пропущено нуль", '"пропущено; нуль"'))
     ).values()
-    assert same.correction_id == found.correction_id
+    assert same.fingerprint == found.fingerprint
 
 
 @pytest.mark.parametrize(

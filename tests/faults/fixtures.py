@@ -25,7 +25,6 @@ _SENDERS = ("Вінницька", "Бучанська", "Нетішинська"
 _LATE = "Бучанська міська ТГ 2024.xlsx"
 _CORRECTED = "Вінницька"
 _CELL = ("CUL.001", "T")
-_MEGABYTES = 900
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +82,12 @@ class Reference:
 def open_trial(
     tmp_path_factory: pytest.TempPathFactory, returns: Path, server: LocalServer, parsed: Callable[..., Path]
 ) -> Callable[..., Any]:
-    """``with open_trial(name) as trial``: a new house with the returns of the first night in its drop, on a small disk if it may."""
+    """``with open_trial(name) as trial``: a new house with the returns of the first night in its drop, on a disk of its own."""
 
     @contextmanager
-    def open_house(name: str, *, on_small_disk: bool = False) -> Iterator[Trial]:
+    def open_house(name: str, *, disk_megabytes: int = 0) -> Iterator[Trial]:
         home = tmp_path_factory.mktemp(name)
-        with small_disk(home, _MEGABYTES) if on_small_disk else nullcontext() as disk:
+        with small_disk(home, disk_megabytes) if disk_megabytes else nullcontext() as disk:
             yield from _furnish(home, disk)
 
     def _furnish(home: Path, disk: Disk | None) -> Iterator[Trial]:

@@ -42,7 +42,7 @@ def test_disturbed_again_and_again_the_nights_end_as_if_undisturbed(
     same = {"gate_staging", "gate_indicators", "gate_marts", "build_marts"}
     later = [step for step in dict.fromkeys(second[second.index("gate_raw") + 1 :]) if step not in same]
     assert {*at_first, *later} == set(first) - same
-    with open_trial("disturbed", on_small_disk=True) as trial:
+    with open_trial("disturbed", disk_megabytes=900) as trial:
         for moment in at_first:
             do(trial, Fault(f"kill at {moment}", harness.kill, moment))
             if moment == "fetch_open_budget":

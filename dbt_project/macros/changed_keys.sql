@@ -192,13 +192,22 @@ grouped as (
     {%- set target = arg_dict['target_relation'] -%}
     {%- set meta = config.get('meta') or {} -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+    {%- set redo_by = meta.get('redo_by', 'municipality') -%}
+    {%- set code_column = meta.get('code_column', 'municipality_code') -%}
     delete from {{ target }} as target
-    where {{ redo_condition('target', meta.get('redo_by', 'municipality'), meta.get('code_column', 'municipality_code')) }};
+    where
+        {% if redo_by.startswith('municipality') -%} {{ of_changed_bodies('target.' ~ code_column) }} and {% endif -%}
+        {{ redo_condition('target', redo_by, code_column) }};
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }}
     from {{ arg_dict['temp_relation'] }}
 {% endmacro %}
+
+{#- Beside a condition on body and year, which no index holds: whose rows an index can find. -#}
+{% macro of_changed_bodies(code_column) -%}
+    {{ code_column }} = any(array(select distinct municipality_code from staging.stg_ops__changed_key))
+{%- endmacro %}
 
 {#-
     What a test of a model asks about, in place of dbt's own macro of this name: the keys that the running build redoes where the
@@ -212,6 +221,7 @@ grouped as (
         {%- set meta = tested.config.meta or {} -%}
         {%- set code_column = meta.get('code_column', 'municipality_code') -%}
         {%- set asked = (code_column ~ ', ') if code_column in tested.columns and meta.get('redo_by') not in ('year', 'area') else '' -%}
+        {%- do conditions.append(of_changed_bodies(code_column)) if asked -%}
         {%- do conditions.append(
             '(' ~ asked ~ 'left(time_period, 4)) in (select ' ~ ('municipality_code, ' if asked else '')
             ~ 'time_period from staging.stg_ops__changed_key)'

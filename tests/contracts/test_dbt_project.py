@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from asms.paths import DBT_DIR
+from asms.paths import DBT_DIR, PROJECT_ROOT
 from asms.settings import OPEN_SOURCES
 from asms.warehouse.dbt import parse, tables_of
 
@@ -49,6 +49,13 @@ def test_the_marts_are_those_that_readers_rely_on(marts: list[Node]) -> None:
         "mart_data_quality", "mart_indicator_peer_stats", "mart_municipality_profile", "mart_nearest_peer", "mart_profile_place",
         "mart_profile_value",
     ]  # fmt: skip
+
+
+def test_the_readme_lists_every_mart_that_is_served(marts: list[Node]) -> None:
+    listed = set(re.findall(r"`(\w+)`", (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")))
+    served = {mart["name"] for mart in marts if mart["config"]["meta"].get("is_served", True)}
+    assert len(served) > 30
+    assert served - listed == set()
 
 
 @pytest.mark.parametrize(

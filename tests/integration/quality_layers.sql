@@ -86,6 +86,10 @@ create table build.mart_completeness_by_year (
     full_count bigint, full_on_time_count bigint, full_late_count bigint, member_count bigint, member_full_count bigint,
     user_count bigint, user_active_count bigint, user_full_count bigint, users_reason text
 );
+create table build.mart_indicator_peer_stats (
+    peer_group_code text, collection_code text, indicator_code text, time_period text, sex text, n bigint,
+    median double precision, q1 double precision, q3 double precision
+);
 create view staging.stg_submissions__return as
 select distinct collection_code, municipality_code, time_period from staging.stg_submissions__latest_cell;
 create table indicators.int_peer_group__membership (

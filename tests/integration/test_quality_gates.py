@@ -243,6 +243,28 @@ def test_fact_lost_on_the_way_to_the_mart_closes_the_gate(layers: Warehouse) -> 
     assert failed(layers, "marts")[1] == {"GX_MART_FACTS_RECONCILED"}
 
 
+def test_a_median_that_moves_like_a_slip_of_units_is_told(layers: Warehouse) -> None:
+    test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_value(layers)
+    run(layers, "loader", "update catalogue.indicator set conf_status = 'free'")
+    cell = "'ASMS', 'SAF.001', '{}', 'T', 10"
+    run(
+        layers,
+        "transformer",
+        f"""
+        insert into build.mart_indicator_peer_stats
+            (peer_group_code, collection_code, indicator_code, time_period, sex, n, median)
+        values ('UA', {cell.format(2023)}, 9), ('UA', {cell.format(2024)}, 44), ('oblast:O', {cell.format(2023)}, 9),
+            ('oblast:O', {cell.format(2024)}, 9000)
+        """,
+    )
+    assert failed(layers, "marts")[1] == set(), "a group is small, and five times is not exceeded"
+    run(layers, "transformer", "update build.mart_indicator_peer_stats set median = 46 where median = 44")
+    result, ids = failed(layers, "marts")
+    assert result.passed and ids == {"GX_MART_MEDIAN_DRIFT"}
+    run(layers, "transformer", "update build.mart_indicator_peer_stats set n = 9 where time_period = '2023'")
+    assert failed(layers, "marts")[1] == set(), "too few bodies to tell"
+
+
 def test_flows_that_do_not_add_up_close_the_gate(layers: Warehouse) -> None:
     line = "'H1', 'INCOMES', 'NONE', '11010100', 'T'"
     run(

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
+        pre_hook='set local enable_nestloop = off',
         indexes=[
             {
                 'columns': ['municipality_code', 'time_period', 'domain_code', 'collection_code', 'known_from'],
@@ -56,7 +57,8 @@ accepted as (
 
 ),
 
--- Joins of CTEs go by one column: of three, the planner takes them for one row each and loops over all of them.
+-- Joins of CTEs go by one column: of three, the planner takes them for one row each. Of one changed return it does so all the same,
+-- and would loop over the cells of the form for each of its answers.
 arrivals as (
 
     select

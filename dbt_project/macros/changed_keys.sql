@@ -129,14 +129,18 @@ grouped as (
 
         fact as (
 
-            select * from {{ ref('fct_indicator_value') }} as fact where {{ redo_condition('fact') }}
+            select *
+            from {{ ref('fct_indicator_value') }} as fact
+            where {{ of_changed_bodies('fact.municipality_code') }} and {{ redo_condition('fact') }}
 
         ),
 
         held as (
 
             {%- if profiles %}
-            select * from {{ profiles }} as held where {{ redo_condition('held') }}
+            select *
+            from {{ profiles }} as held
+            where {{ of_changed_bodies('held.municipality_code') }} and {{ redo_condition('held') }}
             {%- else %}
             select * from {{ ref('fct_indicator_value') }} where false
             {%- endif %}

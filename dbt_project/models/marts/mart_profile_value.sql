@@ -26,6 +26,13 @@ facts as (
 
 ),
 
+-- said twice, since what is read twice is read as a whole
+before as (
+
+    select * from {{ ref('fct_indicator_value') }}
+
+),
+
 memberships as (
 
     select *
@@ -73,7 +80,7 @@ final as (
         -- the publisher writes it; mart_municipality_profile passes it on
         null::bigint as release_from
     from placed
-    left join facts as before
+    left join before
         on
             placed.municipality_code = before.municipality_code
             and placed.collection_code = before.collection_code
@@ -81,7 +88,9 @@ final as (
             and placed.sex = before.sex
             and before.time_period
             = (left(placed.time_period, 4)::integer - 1)::text || right(placed.time_period, length(placed.time_period) - 4)
-    where {{ only_changed_keys('placed', 'municipality_and_next_year') }}
+    where
+        {{ only_changed_keys('placed', 'municipality_and_next_year') }}
+        {% if is_incremental() %} and {{ of_changed_bodies('placed.municipality_code') }} {% endif %}
 
 )
 

@@ -482,6 +482,7 @@ def _says(connection: psycopg.Connection, name: str, query: sql.Composed) -> boo
 # Views of marts that are no dbt models, and the published tables that each reads or is read beside.
 _OWN_VIEWS = {
     "explain_value": ("fct_indicator_value", "fct_register_value", "dim_indicator_history"),
+    "fct_revision": ("fct_indicator_value", "dim_indicator", "fct_boundary_event", "fct_correction"),
     "fct_value_status": ("fct_indicator_value", "dim_indicator"),
     "mart_revision_statistics": ("fct_indicator_value", "dim_indicator"),
 }

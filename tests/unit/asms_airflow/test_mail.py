@@ -85,7 +85,9 @@ def test_a_silent_server_is_waited_for_once(monkeypatch: pytest.MonkeyPatch, gre
 
         threading.Thread(target=take, daemon=True).start()
         port = listener.getsockname()[1]
-        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", f"smtp://127.0.0.1:{port}?disable_ssl=true&disable_tls=true&timeout=1")
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_SMTP_DEFAULT", f"smtp://127.0.0.1:{port}?disable_ssl=true&disable_tls=true&timeout=1"
+        )
         send = smtp_sender()
         assert send is not None
         message = EmailMessage()

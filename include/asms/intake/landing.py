@@ -151,7 +151,9 @@ class LandingStore:
                         os.fsync(target.fileno())
                     target.close()
                     if hasher.hexdigest() != expected:
-                        raise _UnreadableError("it changed while it was being landed; it will be taken at the next scan")
+                        raise _UnreadableError(
+                            "it changed while it was being landed; it will be taken at the next scan"
+                        )
                     self._fs.mv(temporary, final)
         except BaseException:
             with contextlib.suppress(

@@ -1,5 +1,6 @@
 """Reading everything that the warehouse knows about one published value."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -147,6 +148,10 @@ class Certificate:
     verdicts: tuple[Verdict, ...]
     explanations: tuple[Explained, ...]
     vintages: tuple[Vintage, ...]
+
+    @property
+    def is_computed(self) -> bool:
+        return self.formula is not None
 
 
 _FACTS: LiteralString = """
@@ -448,17 +453,22 @@ def _figure(
     if known is None:
         known = _explain(connection, asked, release_id, depth + 1)
         inputs.append(known)
-    return spell_value(known.obs_value, known.obs_status)
+    return spell_value(known.obs_value, known.obs_status, is_computed=known.is_computed)
 
 
 _IN_WORDS = {"withdrawn": "відкликано", "C": "приховано (C)"}
 
 
-def spell_value(value: float | None, status: str) -> str:
-    """A figure as people read it, or the status that stands in its place."""
+def spell_value(value: float | None, status: str, *, is_computed: bool = False) -> str:
+    """A figure as people read it, or the status that stands in its place.
+
+    A computed one to six significant digits, and never less than whole units; another as it was written.
+    """
     if value is None:
         return _IN_WORDS.get(status, status)
-    return f"{value:,.10g}".replace(",", " ").replace(".", ",")
+    if is_computed and value:
+        value = round(value, max(0, 5 - math.floor(math.log10(abs(value)))))
+    return f"{value:,.15g}".replace(",", " ").replace(".", ",")
 
 
 def _spell(expression: Expression, figure: Any) -> str:

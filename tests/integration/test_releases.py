@@ -13,6 +13,7 @@ from asms.warehouse.build import SupersededError, check_build, held_build, hold_
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.difference import compare_candidate, compare_releases
 from asms.warehouse.manifest import hash_manifest
+from asms.warehouse.migrate import prepare
 from asms.warehouse.release import NoReleaseError, ReleasePrunedError, publish, rollback_to
 from asms.warehouse.retention import list_releases, note_erratum, prune_releases, read_manifest
 from tests.conftest import copied
@@ -259,6 +260,12 @@ def test_the_manifest_says_what_a_release_is_made_of_and_repeats(
         assert repeated["manifest_hash"] == found["manifest_hash"] != read_manifest(two, 1)["manifest_hash"]
         assert hash_manifest({key: repeated[key] for key in (
             "catalogue_version", "code_version", "is_sample", "tables", "sources")}) == repeated["manifest_hash"]  # fmt: skip
+        with again.connect("admin") as connection:
+            connection.execute("delete from ops.release_manifest")
+        old = read_manifest(again, 1)
+        assert (old["manifest_hash"], old["tables"]["fct_indicator_value"]["row_count"]) == (None, 6), (
+            "of a version without"
+        )
     with pytest.raises(NoReleaseError, match="no release 9"):
         read_manifest(two, 9)
 
@@ -340,6 +347,21 @@ def test_a_revision_says_what_was_what_is_and_why(two: Warehouse) -> None:
     rollback_to(two, 1)
     assert _bi(two, "select * from marts.fct_revision") == []
     rollback_to(two, 2)
+
+
+def test_a_view_that_a_migration_renews_is_there_before_the_next_release(two: Warehouse) -> None:
+    migration = "0170_revisions_as_a_view.sql"
+
+    def migrate_again(edit: str = "") -> list[tuple[Any, ...]]:
+        with two.connect("admin") as connection:
+            connection.execute(f"delete from public.migration where name = '{migration}'; {edit}".encode())
+        assert prepare(two) == [migration]
+        return _bi(two, "select to_regclass('marts.fct_revision') is not null")
+
+    older = "alter table published.fct_indicator_value rename column {} to {}"
+    assert migrate_again(older.format("obs_source", "other")) == [(False,)], "tables of an older version lack a column"
+    assert migrate_again(older.format("other", "obs_source")) == [(True,)]
+    assert len(_bi(two, "select * from marts.fct_revision")) == 5
 
 
 _REGISTER = "update build.fct_indicator_value set obs_source = 'register' where indicator_code = 'A.3';"

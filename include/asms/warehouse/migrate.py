@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from asms.warehouse.connection import LOGIN_ROLES, Warehouse
+from asms.warehouse.release import shape_own_views
 
 _OWNERS = ("asms_published_owner", "asms_marts_owner")
 _MIGRATE_LOCK = 0x41534D4D
@@ -154,4 +155,6 @@ def _apply_migrations(warehouse: Warehouse) -> list[str]:
                 connection.execute(text)
                 connection.execute("insert into public.migration (name, sha256) values (%s, %s)", (file.name, digest))
             applied.append(file.name)
+        if applied:  # what a migration dropped is not gone till the next release
+            shape_own_views(connection, is_widened=False)
     return applied

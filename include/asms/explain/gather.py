@@ -301,16 +301,21 @@ order by time_period desc
 limit 1
 """
 
-# The rows that the release's figure is, or is added up from, as the models name them.
+# The rows that the release's figure is, or is added up from, as the models name them. `offset 0` keeps the rows of the registers from
+# being joined as a whole: asked for one load, each register answers by its index.
 _OPEN_DATA: LiteralString = """
 select
     known.register_code as register, delivery.channel, delivery.path as request, delivery.sha256, delivery.received_at, line.load_id,
     line.sheet, line.row_no as row, line.item, line.value_text
 from published.fct_register_value as known
-inner join raw.register_row as line
-    on
-        known.register_code = line.register and known.load_id = line.load_id and known.sheet is not distinct from line.sheet
-        and line.row_no = any(string_to_array(known.row_nos, ',')::integer[])
+cross join lateral (
+    select *
+    from raw.register_row as given
+    where
+        given.register = known.register_code and given.load_id = known.load_id and given.sheet is not distinct from known.sheet
+        and given.row_no = any(string_to_array(known.row_nos, ',')::integer[])
+    offset 0
+) as line
 inner join ops.load on line.load_id = load.load_id
 inner join raw.delivery on load.delivery_id = delivery.delivery_id
 where

@@ -455,6 +455,8 @@ def test_every_reason_is_told_counted_and_fed(template_warehouse: Warehouse, fol
             ("gone", "UA3", "A.1", 9.0, None, 2), ("changed", "UA4", "A.D1", 1.0, 2.0, 2),
             ("changed", "UA1", "A.1", 10.0, 11.0, 3),
         ]  # fmt: skip
+        of_one = feed.replace("interval '{}')", "interval '{}', 'UA2')")
+        assert _bi(warehouse, of_one.format(1, "0")) == [row for row in _bi(warehouse, feed.format(1, "0")) if row[1] == "UA2"]
         assert _bi(warehouse, feed.format(2, "0")) == [("changed", "UA1", "A.1", 12.0, 11.0, 3)]
         assert _bi(warehouse, feed.format(3, "0")) == []
         assert {row[0] for row in _bi(warehouse, feed.format(1, "-1 second"))} == {"new"}

@@ -456,7 +456,9 @@ def test_every_reason_is_told_counted_and_fed(template_warehouse: Warehouse, fol
             ("changed", "UA1", "A.1", 10.0, 11.0, 3),
         ]  # fmt: skip
         of_one = feed.replace("interval '{}')", "interval '{}', 'UA2')")
-        assert _bi(warehouse, of_one.format(1, "0")) == [row for row in _bi(warehouse, feed.format(1, "0")) if row[1] == "UA2"]
+        assert _bi(warehouse, of_one.format(1, "0")) == [
+            row for row in _bi(warehouse, feed.format(1, "0")) if row[1] == "UA2"
+        ]
         assert _bi(warehouse, feed.format(2, "0")) == [("changed", "UA1", "A.1", 12.0, 11.0, 3)]
         assert _bi(warehouse, feed.format(3, "0")) == []
         assert {row[0] for row in _bi(warehouse, feed.format(1, "-1 second"))} == {"new"}

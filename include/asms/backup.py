@@ -17,7 +17,7 @@ from psycopg import sql
 from asms.settings import Settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import Warehouse
-from asms.warehouse.migrate import ensure_roles, prepare
+from asms.warehouse.migrate import alone_on_server, ensure_roles, prepare
 
 _JOBS = "2"
 
@@ -123,7 +123,7 @@ def _create(warehouse: Warehouse) -> None:
                 f"database {warehouse.database} exists: restore into another (--database NAME), or drop it first"
             )
         connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(warehouse.database)))
-    with warehouse.connect("admin") as connection:
+    with alone_on_server(warehouse), warehouse.connect("admin") as connection:
         ensure_roles(connection, warehouse)  # what is restored belongs and is granted to them
 
 

@@ -74,7 +74,7 @@ def show(release_id: int, as_json: bool) -> None:
         "errata",
     ):
         click.echo(f"{name:<18} {found[name] if found[name] is not None else '—'}")
-    click.echo(f"{'manifest_hash':<18} {found['manifest_hash']}")
+    click.echo(f"{'manifest_hash':<18} {found['manifest_hash'] or '— (from a version that kept no manifests)'}")
     for name, table in found["tables"].items():
         click.echo(f"  {name:<30} {table['row_count']:>12,} rows  {table['content_hash']}")
     for held in found.get("embargoes", []):
@@ -268,7 +268,7 @@ def _difference_lines(found: "Difference") -> Iterator[str]:
 
 
 def _figure(value: float | None, status: str | None) -> str:
-    return f"{value:,.10g}" if value is not None else status or "—"
+    return f"{value:,.10g}" if value is not None else "hidden (C)" if status == "C" else status or "—"
 
 
 def _put_json(content: Any) -> None:

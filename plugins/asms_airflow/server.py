@@ -144,14 +144,25 @@ def _wait_until_healthy(services: Services, logs: Path) -> None:
 
 
 def _stop(services: Services) -> None:
-    """End each service's process group: politely, then not."""
+    """End each service's process group: politely, then not. A service that was killed has left its workers."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        for pid in services.living().values():
+        for pid in filter(_has_members, services.pids.values()):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, sign)
         deadline = time.monotonic() + _STOP_SECONDS
-        while services.living() and time.monotonic() < deadline:
+        while any(map(_has_members, services.pids.values())) and time.monotonic() < deadline:
             time.sleep(0.1)
+
+
+def _has_members(leader: int) -> bool:
+    """Whether the service or one of its group still runs."""
+    if _is_service(leader):
+        return True
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is not ours to see
+            if os.getpgid(int(process.name)) == leader and _is_ours((process / "cmdline").read_bytes()):
+                return True
+    return False
 
 
 def _is_service(pid: int) -> bool:
@@ -166,6 +177,10 @@ def _is_service(pid: int) -> bool:
         return False
     except OSError:  # no /proc on this system: the group has to do
         return True
+    return _is_ours(command)
+
+
+def _is_ours(command: bytes) -> bool:
     return b"airflow" in command or b"asms.sample.server" in command
 
 

@@ -15,6 +15,7 @@ from asms.settings import load_settings
 from asms.warehouse import embedded
 from asms.warehouse.connection import LockedError, Warehouse, load_lock, open_warehouse
 from asms.warehouse.migrate import MigrationError, prepare
+from tests.conftest import copied
 
 
 @pytest.fixture
@@ -100,6 +101,12 @@ def test_two_runs_prepare_one_database_at_once(pg_home: Path) -> None:
         "each migration is applied once"
     )
     assert prepare(warehouse) == []
+
+
+def test_two_databases_of_one_server_are_prepared_at_once(template_warehouse: Warehouse) -> None:
+    """Roles belong to the server: whoever sets a password while another does is refused by PostgreSQL."""
+    with copied(template_warehouse) as one, copied(template_warehouse) as other, ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(prepare, [one, other] * 4)) == [[]] * 8
 
 
 def test_an_edited_migration_is_refused_by_name(warehouse: Warehouse) -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from asms.cli import cli
 from asms.explain import Certificate, ExplainError, draw_tree, explain_value, write_page
+from asms.explain.gather import spell_value
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.release import NoReleaseError
 from tests.conftest import copied
@@ -114,6 +115,23 @@ def test_a_split_formula_reads_its_own_sex_and_a_refused_input_says_why(told: Wa
     assert [(v.rule_id, v.outcome, v.message_uk) for v in _inputs(found)["A.1 F"].verdicts] == [
         ("X.SUM", "failed", "99 > 12")
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "computed", "reported"),
+    [
+        (1000 / 7, "142,857", "142,857142857143"),
+        (12_345_678.9, "12 345 679", "12 345 678,9"),
+        (98_765_432_109.25, "98 765 432 109", "98 765 432 109,25"),
+        (-0.001234567, "-0,00123457", "-0,001234567"),
+        (0.0, "0", "0"),
+    ],
+)
+def test_a_computed_figure_is_rounded_for_people_and_a_reported_one_is_not(
+    value: float, computed: str, reported: str
+) -> None:
+    assert spell_value(value, "A", is_computed=True) == computed
+    assert spell_value(value, "A") == reported
 
 
 def test_what_is_not_published_is_not_told(told: Warehouse) -> None:

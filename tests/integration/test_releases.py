@@ -13,6 +13,7 @@ from asms.warehouse.build import SupersededError, check_build, held_build, hold_
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.difference import compare_candidate, compare_releases
 from asms.warehouse.manifest import hash_manifest
+from asms.warehouse.migrate import prepare
 from asms.warehouse.release import NoReleaseError, ReleasePrunedError, publish, rollback_to
 from asms.warehouse.retention import list_releases, note_erratum, prune_releases, read_manifest
 from tests.conftest import copied
@@ -165,6 +166,62 @@ def test_two_releases_are_told_apart_by_value_and_cause(two: Warehouse, folder: 
         compare_releases(two, folder / "manifest.json", 1, 9)
 
 
+def test_what_embargo_and_disclosure_hide_is_told_apart(template_warehouse: Warehouse, folder: Path) -> None:
+    """A figure held back, one computed of it and one that is hidden are no news of a return; neither is one that appears."""
+    shown: list[Row] = [
+        ("UA1", "A.1", 10.0, "A", "s1"), ("UA1", "A.2", 5.0, "A", "s1"), ("UA1", "A.3", 9.0, "A", "s1"),
+        ("UA1", "A.D1", 50.0, "A", None), ("UA1", "A.D2", 3.0, "A", None),
+    ]  # fmt: skip
+    hiding: list[Row] = [("UA1", "A.2", 5.0, "A", "s1"), ("UA1", "A.3", None, "C", "s2")]
+    with copied(template_warehouse) as warehouse:
+        with warehouse.connect("admin") as connection:
+            connection.execute(_SMALL_CATALOGUE)
+        release(warehouse, folder, shown)
+        with warehouse.connect("admin") as connection:
+            connection.execute(
+                "insert into quality.embargo values ('e', null, 'A.1', '2024', '2999-01-01', 'спершу комітет', 'комітет')"
+            )
+        hide = "update build.fct_indicator_value set status_reason = 'suppressed' where obs_status = 'C'"
+        release(warehouse, folder, hiding, edit=hide)
+        expected = {
+            ("A.1", "gone", "embargo", "спершу комітет"),
+            ("A.D1", "gone", "embargo", "спершу комітет"),
+            ("A.D2", "gone", "inputs", None),
+            ("A.3", "changed", "suppressed", None),
+        }
+        manifest = folder / "manifest.json"
+        told = {
+            (v.indicator_code, v.kind, v.cause, v.cause_detail)
+            for v in compare_releases(warehouse, manifest, 1, 2).values
+        }
+        assert told == expected
+        revisions = _bi(warehouse, "select indicator_code, kind, reason_class from marts.fct_revision")
+        assert set(revisions) == {row[:3] for row in expected}
+        with warehouse.connect("admin") as connection:
+            connection.execute("update quality.embargo set is_active = false")
+        fill_build(warehouse, [*shown[:2], *shown[3:], hiding[1]])
+        candidate = start_build(warehouse, force=True).build_id
+        with warehouse.connect("transformer") as connection:
+            connection.execute(hide)
+        hold_build(warehouse, candidate)
+        appeared = {(v.indicator_code, v.kind, v.cause) for v in compare_candidate(warehouse, manifest).values}
+        assert appeared == {("A.1", "new", "embargo"), ("A.D1", "new", "embargo"), ("A.D2", "new", "inputs")}
+
+
+_SMALL_CATALOGUE = """
+insert into catalogue.collection values ('ASMS', 'x', 'x', true);
+insert into catalogue.domain values ('A', 'ASMS', 'x', 'x', 1);
+insert into catalogue.indicator (
+    indicator_code, version, collection_code, domain_code, name_uk, name_en, unit_measure, unit_mult, decimals, indicator_type,
+    is_derived, is_sex_split, aggregation, conf_status, is_prefilled, valid_from
+)
+select code, 1, 'ASMS', 'A', 'x', 'x', 'x', 0, 0, 'stock', false, false, 'sum', 'free', false, 2020
+from unnest(array['A.1', 'A.2', 'A.D1', 'A.D2']) as code;
+insert into catalogue.formula_input values (1, 'reported', 'A.1', 'T', 0), (2, 'reported', 'A.2', 'T', 0);
+insert into catalogue.formula_term values ('A.D1', 'T', '2020', '9999', 1), ('A.D2', 'T', '2020', '9999', 2);
+"""
+
+
 def test_a_held_candidate_is_compared_published_or_superseded(warehouse: Warehouse, tmp_path: Path) -> None:
     release(warehouse, tmp_path, _FIRST)
     with pytest.raises(NoReleaseError, match="no candidate is held"):
@@ -203,6 +260,12 @@ def test_the_manifest_says_what_a_release_is_made_of_and_repeats(
         assert repeated["manifest_hash"] == found["manifest_hash"] != read_manifest(two, 1)["manifest_hash"]
         assert hash_manifest({key: repeated[key] for key in (
             "catalogue_version", "code_version", "is_sample", "tables", "sources")}) == repeated["manifest_hash"]  # fmt: skip
+        with again.connect("admin") as connection:
+            connection.execute("delete from ops.release_manifest")
+        old = read_manifest(again, 1)
+        assert (old["manifest_hash"], old["tables"]["fct_indicator_value"]["row_count"]) == (None, 6), (
+            "of a version without"
+        )
     with pytest.raises(NoReleaseError, match="no release 9"):
         read_manifest(two, 9)
 
@@ -284,6 +347,21 @@ def test_a_revision_says_what_was_what_is_and_why(two: Warehouse) -> None:
     rollback_to(two, 1)
     assert _bi(two, "select * from marts.fct_revision") == []
     rollback_to(two, 2)
+
+
+def test_a_view_that_a_migration_renews_is_there_before_the_next_release(two: Warehouse) -> None:
+    migration = "0170_revisions_as_a_view.sql"
+
+    def migrate_again(edit: str = "") -> list[tuple[Any, ...]]:
+        with two.connect("admin") as connection:
+            connection.execute(f"delete from public.migration where name = '{migration}'; {edit}".encode())
+        assert prepare(two) == [migration]
+        return _bi(two, "select to_regclass('marts.fct_revision') is not null")
+
+    older = "alter table published.fct_indicator_value rename column {} to {}"
+    assert migrate_again(older.format("obs_source", "other")) == [(False,)], "tables of an older version lack a column"
+    assert migrate_again(older.format("other", "obs_source")) == [(True,)]
+    assert len(_bi(two, "select * from marts.fct_revision")) == 5
 
 
 _REGISTER = "update build.fct_indicator_value set obs_source = 'register' where indicator_code = 'A.3';"
@@ -377,6 +455,10 @@ def test_every_reason_is_told_counted_and_fed(template_warehouse: Warehouse, fol
             ("gone", "UA3", "A.1", 9.0, None, 2), ("changed", "UA4", "A.D1", 1.0, 2.0, 2),
             ("changed", "UA1", "A.1", 10.0, 11.0, 3),
         ]  # fmt: skip
+        of_one = feed.replace("interval '{}')", "interval '{}', 'UA2')")
+        assert _bi(warehouse, of_one.format(1, "0")) == [
+            row for row in _bi(warehouse, feed.format(1, "0")) if row[1] == "UA2"
+        ]
         assert _bi(warehouse, feed.format(2, "0")) == [("changed", "UA1", "A.1", 12.0, 11.0, 3)]
         assert _bi(warehouse, feed.format(3, "0")) == []
         assert {row[0] for row in _bi(warehouse, feed.format(1, "-1 second"))} == {"new"}

@@ -1,5 +1,6 @@
 """Reading everything that the warehouse knows about one published value."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
@@ -147,6 +148,10 @@ class Certificate:
     verdicts: tuple[Verdict, ...]
     explanations: tuple[Explained, ...]
     vintages: tuple[Vintage, ...]
+
+    @property
+    def is_computed(self) -> bool:
+        return self.formula is not None
 
 
 _FACTS: LiteralString = """
@@ -296,16 +301,21 @@ order by time_period desc
 limit 1
 """
 
-# The rows that the release's figure is, or is added up from, as the models name them.
+# The rows that the release's figure is, or is added up from, as the models name them. `offset 0` keeps the rows of the registers from
+# being joined as a whole: asked for one load, each register answers by its index.
 _OPEN_DATA: LiteralString = """
 select
     known.register_code as register, delivery.channel, delivery.path as request, delivery.sha256, delivery.received_at, line.load_id,
     line.sheet, line.row_no as row, line.item, line.value_text
 from published.fct_register_value as known
-inner join raw.register_row as line
-    on
-        known.register_code = line.register and known.load_id = line.load_id and known.sheet is not distinct from line.sheet
-        and line.row_no = any(string_to_array(known.row_nos, ',')::integer[])
+cross join lateral (
+    select *
+    from raw.register_row as given
+    where
+        given.register = known.register_code and given.load_id = known.load_id and given.sheet is not distinct from known.sheet
+        and given.row_no = any(string_to_array(known.row_nos, ',')::integer[])
+    offset 0
+) as line
 inner join ops.load on line.load_id = load.load_id
 inner join raw.delivery on load.delivery_id = delivery.delivery_id
 where
@@ -448,17 +458,22 @@ def _figure(
     if known is None:
         known = _explain(connection, asked, release_id, depth + 1)
         inputs.append(known)
-    return spell_value(known.obs_value, known.obs_status)
+    return spell_value(known.obs_value, known.obs_status, is_computed=known.is_computed)
 
 
 _IN_WORDS = {"withdrawn": "відкликано", "C": "приховано (C)"}
 
 
-def spell_value(value: float | None, status: str) -> str:
-    """A figure as people read it, or the status that stands in its place."""
+def spell_value(value: float | None, status: str, *, is_computed: bool = False) -> str:
+    """A figure as people read it, or the status that stands in its place.
+
+    A computed one to six significant digits, and never less than whole units; another as it was written.
+    """
     if value is None:
         return _IN_WORDS.get(status, status)
-    return f"{value:,.10g}".replace(",", " ").replace(".", ",")
+    if is_computed and value:
+        value = round(value, max(0, 5 - math.floor(math.log10(abs(value)))))
+    return f"{value:,.15g}".replace(",", " ").replace(".", ",")
 
 
 def _spell(expression: Expression, figure: Any) -> str:

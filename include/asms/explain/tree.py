@@ -14,7 +14,8 @@ def draw_tree(certificate: Certificate) -> str:
 
 def _lines(c: Certificate) -> Iterator[str]:
     unit = f" {c.unit_measure}" if c.unit_measure and c.obs_value is not None else ""
-    yield f"{c.indicator_code} {c.time_period} {c.sex} = {spell_value(c.obs_value, c.obs_status)}{unit}   {c.indicator_name or ''}"
+    value = spell_value(c.obs_value, c.obs_status, is_computed=c.is_computed)
+    yield f"{c.indicator_code} {c.time_period} {c.sex} = {value}{unit}   {c.indicator_name or ''}"
     yield f"  {c.municipality_code} {c.municipality_name or ''}, випуск / release {c.release_id}"
     if c.formula:
         yield f"  формула / formula: {c.formula}"
@@ -36,7 +37,8 @@ def _lines(c: Certificate) -> Iterator[str]:
     if len(c.vintages) > 1:
         for v in c.vintages:
             until = f"–{v.release_to - 1}" if v.release_to else "–"
-            yield f"  випуски / releases {v.release_from}{until}: {spell_value(v.obs_value, v.obs_status)}"
+            value = spell_value(v.obs_value, v.obs_status, is_computed=c.is_computed)
+            yield f"  випуски / releases {v.release_from}{until}: {value}"
     for number, given in enumerate(c.inputs, 1):
         is_last = number == len(c.inputs)
         for place, line in enumerate(_lines(given)):

@@ -1,6 +1,7 @@
 """Landing: bytes into the store under their sha256, and the ledger of arrivals beside it."""
 
 import contextlib
+import fcntl
 import hashlib
 import logging
 import os
@@ -126,32 +127,56 @@ class LandingStore:
         return f"{self._root}/{sha256[:2]}/{sha256}"
 
     def _write(self, chunks: Iterator[bytes], expected: str) -> None:
-        """Write under a name of its own, then rename: a kill leaves a stray temporary file and never half a file.
+        """Write under a name of its own, then rename: a kill leaves a stray piece, which the next write removes, never half a file.
 
         On a disk of this machine the bytes are on it before they get their name, because the ledger will say that they are.
         """
         final = self._path(expected)
+        folder = final.rsplit("/", 1)[0]
         temporary = f"{final}.{uuid.uuid4().hex}.part"
         hasher = hashlib.sha256()
+        is_local = isinstance(self._fs, LocalFileSystem)
         try:
             with _blame_the_store():
-                self._fs.makedirs(final.rsplit("/", 1)[0], exist_ok=True)
-                with self._fs.open(temporary, "wb") as target:
+                self._fs.makedirs(folder, exist_ok=True)
+                with (
+                    _writing_into(folder) if is_local else contextlib.nullcontext(),
+                    self._fs.open(temporary, "wb") as target,
+                ):
                     for chunk in chunks:
                         hasher.update(chunk)
                         target.write(chunk)
                     target.flush()
-                    if isinstance(self._fs, LocalFileSystem):
+                    if is_local:
                         os.fsync(target.fileno())
-                if hasher.hexdigest() != expected:
-                    raise _UnreadableError("it changed while it was being landed; it will be taken at the next scan")
-                self._fs.mv(temporary, final)
+                    target.close()
+                    if hasher.hexdigest() != expected:
+                        raise _UnreadableError(
+                            "it changed while it was being landed; it will be taken at the next scan"
+                        )
+                    self._fs.mv(temporary, final)
         except BaseException:
             with contextlib.suppress(
                 OSError
             ):  # else each try would leave a piece, and a full disk never have room again
                 self._fs.rm_file(temporary)
             raise
+
+
+@contextlib.contextmanager
+def _writing_into(folder: str) -> Iterator[None]:
+    """Hold ``folder`` as one of its writers; where there is no other, remove the pieces that killed ones left there."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # another writes there, or the file system knows no such locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for piece in Path(folder).glob("*.part"):
+                piece.unlink()
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -70,4 +70,6 @@ def compose_candidate(build_id: int, difference: Difference | None, *, in_airflo
 
 
 def _figure(value: float | None, status: str | None) -> str:
-    return f"{value:,.10g}".replace(",", " ") if value is not None else status or "—"
+    if value is None:
+        return "приховано / hidden (C)" if status == "C" else status or "—"
+    return f"{value:,.10g}".replace(",", " ")

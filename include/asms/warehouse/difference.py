@@ -35,9 +35,9 @@ class ValueChange:
     new_status: str | None
     difference: float | None
     cause: str
-    """withdrawn | correction | catalogue | rule | return | inputs | method"""
+    """withdrawn | embargo | correction | catalogue | suppressed | rule | return | inputs | method"""
     cause_detail: str | None
-    """Rule ids, the file of the return, or why it was withdrawn."""
+    """Rule ids, the file of the return, or why it was withdrawn or held back."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,44 @@ full join (select *, true as is_there from ({new}) as new_side) as after on {on_
 where row({before_business}) is distinct from row({after_business})
 """
 
+# What either side holds back, and all that is computed of it.
+_HELD = """
+create temporary table held_figure on commit drop as
+with recursive
+
+held as (
+
+    select build_embargo.build_id, indicator.indicator_code, embargo.time_period, embargo.reason
+    from ops.build_embargo
+    inner join quality.embargo on build_embargo.embargo_id = embargo.embargo_id
+    inner join catalogue.indicator
+        on embargo.indicator_code = indicator.indicator_code or embargo.domain_code = indicator.domain_code
+    where build_embargo.build_id in (%(before)s, %(after)s)
+    union
+    select
+        held.build_id,
+        formula_term.indicator_code,
+        (held.time_period::integer - formula_input.period_offset)::text as time_period,
+        held.reason
+    from held
+    inner join catalogue.formula_input on held.indicator_code = formula_input.indicator_code
+    inner join catalogue.formula_term on formula_input.slot = formula_term.slot
+    where
+        (held.time_period::integer - formula_input.period_offset)::text >= left(formula_term.period_from, 4)
+        and (held.time_period::integer - formula_input.period_offset)::text < formula_term.period_to
+
+)
+
+select
+    indicator_code,
+    time_period,
+    case when bool_or(build_id = %(before)s) then 'new' else 'gone' end as kind,
+    string_agg(distinct reason, '; ') as reason
+from held
+group by indicator_code, time_period
+having count(distinct build_id) = 1
+"""
+
 _TABLE_COUNTS = """
 select
     count(*) filter (where not is_old) as new_count,
@@ -106,6 +144,7 @@ changed as (
         coalesce(new_is_derived, old_is_derived) as is_derived,
         new_obs_source = 'corrected'
         or old_obs_source = 'corrected' and old_submission_id is not distinct from new_submission_id as is_corrected,
+        new_status_reason = 'suppressed' and old_status_reason is distinct from 'suppressed' as is_suppressed,
         case
             when not is_old then 'new'
             when not is_new then 'gone'
@@ -145,6 +184,7 @@ judged as (
     select
         changed.*,
         withdrawn.reason as withdrawal_reason,
+        held_figure.reason as embargo_reason,
         card.indicator_code is not null as is_card_changed,
         (changed.new_status = 'M_Q') is distinct from (changed.old_status = 'M_Q')
         and (changed.new_status = 'M_Q' or changed.old_submission is not distinct from changed.new_submission)
@@ -157,6 +197,12 @@ judged as (
             and changed.collection_code = withdrawn.collection_code
             and changed.municipality_code = withdrawn.municipality_code
             and changed.time_period = withdrawn.time_period
+    -- what appears was held back before, what is gone is held back now
+    left join held_figure
+        on
+            changed.kind = held_figure.kind
+            and changed.indicator_code = held_figure.indicator_code
+            and left(changed.time_period, 4) = held_figure.time_period
     left join changed_card as card on changed.indicator_code = card.indicator_code
 
 ),
@@ -167,8 +213,10 @@ caused as (
         judged.*,
         case
             when withdrawal_reason is not null then 'withdrawn'
+            when embargo_reason is not null then 'embargo'
             when is_corrected then 'correction'
             when is_card_changed then 'catalogue'
+            when is_suppressed and kind = 'changed' then 'suppressed'
             when is_by_rule then 'rule'
             when is_derived then 'inputs'
             when old_submission is distinct from new_submission then 'return'
@@ -193,6 +241,7 @@ select
                 and coalesce(rejections.sex, caused.sex) = caused.sex
         )
         when 'withdrawn' then caused.withdrawal_reason
+        when 'embargo' then caused.embargo_reason
         when 'return' then submission.file_name
     end as cause_detail
 from caused
@@ -243,7 +292,8 @@ def compare_candidate(warehouse: Warehouse, manifest: Path, *, limit: int = 20) 
     Raises:
         NoReleaseError: no candidate is held, or there is no release to compare it with.
     """
-    if held_build(warehouse) is None:
+    candidate = held_build(warehouse)
+    if candidate is None:
         raise NoReleaseError("no candidate is held: make one with asms release publish --hold")
     with warehouse.connect("gate") as connection:
         row = connection.execute("select release_id from ops.current_release").fetchone()
@@ -251,7 +301,7 @@ def compare_candidate(warehouse: Warehouse, manifest: Path, *, limit: int = 20) 
             raise NoReleaseError("there is no release yet that the candidate could be compared with")
         current = int(row[0])
         tables = _compare(connection, read_contracts(manifest), lambda mart: _candidate_sides(mart, current))
-        return _tell(connection, current, None, tables, limit)
+        return _tell(connection, current, None, tables, limit, build_id=candidate)
 
 
 def _released_sides(mart: Mart, before: int, after: int) -> tuple[sql.Composable, sql.Composable]:
@@ -332,8 +382,21 @@ def _names(names: Sequence[str], alias: str | None = None) -> sql.Composed:
 
 
 def _tell(
-    connection: psycopg.Connection, before: int, after: int | None, tables: list[TableDifference], limit: int
+    connection: psycopg.Connection,
+    before: int,
+    after: int | None,
+    tables: list[TableDifference],
+    limit: int,
+    *,
+    build_id: int | None = None,
 ) -> Difference:
+    """``build_id``: of the candidate, where ``after`` is None."""
+    builds: dict[int, int] = dict(
+        connection.execute(
+            "select release_id, build_id from ops.release where release_id in (%s, %s)", (before, after)
+        ).fetchall()
+    )
+    connection.execute(_HELD, {"before": builds[before], "after": build_id if after is None else builds[after]})
     connection.execute(_VALUES)
     indicators = connection.cursor(row_factory=class_row(IndicatorDifference)).execute(_INDICATORS).fetchall()
     values = connection.cursor(row_factory=class_row(ValueChange)).execute(_FIRST_VALUES, {"limit": limit}).fetchall()

@@ -3,12 +3,14 @@
 import contextlib
 import hashlib
 import importlib.resources
+from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
 from psycopg import sql
 
 from asms.warehouse.connection import LOGIN_ROLES, Warehouse
+from asms.warehouse.release import shape_own_views
 
 _OWNERS = ("asms_published_owner", "asms_marts_owner")
 _MIGRATE_LOCK = 0x41534D4D
@@ -26,16 +28,31 @@ def prepare(warehouse: Warehouse) -> list[str]:
     not create roles, or a migration file that was edited after it had been applied.
     """
     _create_database(warehouse)
-    with warehouse.connect("admin") as connection:
-        _check_server(connection)
-        connection.execute("select pg_advisory_xact_lock(%s)", (_MIGRATE_LOCK,))
-        ensure_roles(connection, warehouse)
-    return _apply_migrations(warehouse)
+    with alone_on_server(warehouse):
+        with warehouse.connect("admin") as connection:
+            _check_server(connection)
+            ensure_roles(connection, warehouse)
+        return _apply_migrations(warehouse)
+
+
+@contextlib.contextmanager
+def alone_on_server(warehouse: Warehouse) -> Iterator[None]:
+    """Wait for other runs that make roles, which belong to the server: the lock lies in database ``postgres``.
+
+    Where that is closed to us, runs of the same database wait for each other.
+    """
+    try:
+        connection = replace(warehouse, database="postgres").connect("admin", autocommit=True)
+    except psycopg.OperationalError:
+        connection = warehouse.connect("admin", autocommit=True)
+    with connection:
+        connection.execute("select pg_advisory_lock(%s)", (_MIGRATE_LOCK,))
+        yield
 
 
 def create_airflow_database(warehouse: Warehouse, name: str) -> str:
     """Make database ``name`` and its role ``airflow`` on the same server; return its SQLAlchemy URL."""
-    with warehouse.connect("admin", autocommit=True) as connection:
+    with alone_on_server(warehouse), warehouse.connect("admin", autocommit=True) as connection:
         _ensure_login(connection, "airflow", warehouse.passwords["airflow"])
         if not connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone():
             connection.execute(sql.SQL("create database {} owner airflow").format(sql.Identifier(name)))
@@ -117,7 +134,6 @@ def _apply_migrations(warehouse: Warehouse) -> list[str]:
         key=lambda item: item.name,
     )
     with warehouse.connect("admin", autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(%s)", (_MIGRATE_LOCK,))
         connection.execute(
             "create table if not exists public.migration "
             "(name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
@@ -139,4 +155,6 @@ def _apply_migrations(warehouse: Warehouse) -> list[str]:
                 connection.execute(text)
                 connection.execute("insert into public.migration (name, sha256) values (%s, %s)", (file.name, digest))
             applied.append(file.name)
+        if applied:  # what a migration dropped is not gone till the next release
+            shape_own_views(connection, is_widened=False)
     return applied

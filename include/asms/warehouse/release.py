@@ -169,7 +169,7 @@ def publish(
         for mart in marts:
             if mart.is_served:
                 _shape_view(connection, mart, stored)
-        shape_own_views(connection)
+        shape_own_views(connection, is_widened=True)
         changes = _write_marts(connection, marts, build_id, new, highest, is_full=_is_full(connection, build_id))
         is_new = any(change.inserted_count or change.ended_count for change in changes)
         release_id = new if is_new else highest
@@ -482,13 +482,18 @@ def _says(connection: psycopg.Connection, name: str, query: sql.Composed) -> boo
 # Views of marts that are no dbt models, and the published tables that each reads or is read beside.
 _OWN_VIEWS = {
     "explain_value": ("fct_indicator_value", "fct_register_value", "dim_indicator_history"),
+    "fct_revision": ("fct_indicator_value", "dim_indicator", "fct_boundary_event", "fct_correction"),
     "fct_value_status": ("fct_indicator_value", "dim_indicator"),
     "mart_revision_statistics": ("fct_indicator_value", "dim_indicator"),
 }
 
 
-def shape_own_views(connection: psycopg.Connection) -> None:
-    """Make each of ``_OWN_VIEWS`` that is not there once the tables it reads are; a migration that drops one renews it."""
+def shape_own_views(connection: psycopg.Connection, *, is_widened: bool) -> None:
+    """Make each of ``_OWN_VIEWS`` that is not there once the tables it reads are; a migration that drops one renews it.
+
+    ``is_widened`` False: published tables may be those of an older version, and what reads columns that they lack is left to the
+    next release.
+    """
     for view, names in _OWN_VIEWS.items():
         is_wanted = connection.execute(
             "select to_regclass(%s) is null and bool_and(to_regclass('published.' || name) is not null) "
@@ -496,9 +501,14 @@ def shape_own_views(connection: psycopg.Connection) -> None:
             (f"marts.{view}", list(names)),
         ).fetchone()
         if is_wanted and is_wanted[0]:
-            connection.execute("set local role asms_marts_owner")
-            connection.execute(files("asms.warehouse").joinpath(f"views/{view}.sql").read_bytes())
-            connection.execute("reset role")
+            try:
+                with connection.transaction():
+                    connection.execute("set local role asms_marts_owner")
+                    connection.execute(files("asms.warehouse").joinpath(f"views/{view}.sql").read_bytes())
+                    connection.execute("reset role")
+            except psycopg.errors.UndefinedColumn:
+                if is_widened:
+                    raise
 
 
 _RELEASE_COLUMNS = (

@@ -49,6 +49,25 @@ from marts.dim_release
 order by release_id desc
 """
 
+_MANIFEST = """
+select
+    coalesce(made.manifest, jsonb_build_object(
+        'catalogue_version', release.catalogue_version,
+        'code_version', release.code_version,
+        'is_sample', release.is_sample,
+        'tables', (
+            select jsonb_object_agg(told.table_name, jsonb_build_object('row_count', told.row_count, 'content_hash', told.content_hash))
+            from ops.release_table as told
+            where told.release_id = release.release_id
+        ),
+        'sources', '{}'::jsonb
+    )) as manifest,
+    made.manifest_hash, release.published_at, release.is_current, release.is_pruned, release.note, release.errata
+from marts.dim_release as release
+left join ops.release_manifest as made on release.release_id = made.release_id
+where release.release_id = %s
+"""
+
 # Kept: the newest ones, the last of each month, the current one and those that somebody wrote a note or an erratum on.
 _PRUNABLE = """
 select dim_release.release_id
@@ -78,21 +97,15 @@ def list_releases(warehouse: Warehouse) -> list[Release]:
 def read_manifest(warehouse: Warehouse, release_id: int) -> dict[str, Any]:
     """The manifest of a release, pruned ones too, with ``manifest_hash``, ``published_at`` and ``errata``.
 
+    Of a release from before there were manifests it is what its tables tell, and ``manifest_hash`` is None.
+
     Raises:
-        NoReleaseError: there is no such release, or it was published before there were manifests.
+        NoReleaseError: there is no such release.
     """
     with warehouse.connect("gate") as connection:
-        row = (
-            connection.cursor(row_factory=dict_row)
-            .execute(
-                "select manifest, release_manifest.manifest_hash, published_at, is_current, is_pruned, note, errata "
-                "from ops.release_manifest inner join marts.dim_release using (release_id) where release_id = %s",
-                (release_id,),
-            )
-            .fetchone()
-        )
+        row = connection.cursor(row_factory=dict_row).execute(_MANIFEST, (release_id,)).fetchone()
     if row is None:
-        raise NoReleaseError(f"there is no release {release_id} with a manifest: list them with asms release list")
+        raise NoReleaseError(f"there is no release {release_id}: list them with asms release list")
     return {"release_id": release_id, **row.pop("manifest"), **row}
 
 

@@ -71,6 +71,34 @@ def test_a_server_that_hangs_up_is_a_lost_connection(monkeypatch: pytest.MonkeyP
         listener.shutdown(socket.SHUT_RDWR)
 
 
+@pytest.mark.parametrize("greeting", [b"", b"220 here\r\n"])
+def test_a_silent_server_is_waited_for_once(monkeypatch: pytest.MonkeyPatch, greeting: bytes) -> None:
+    """One that takes the connection and says nothing, or greets and says no more."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def take() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    taken.append(listener.accept()[0])
+                    taken[-1].sendall(greeting)
+
+        threading.Thread(target=take, daemon=True).start()
+        port = listener.getsockname()[1]
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_SMTP_DEFAULT", f"smtp://127.0.0.1:{port}?disable_ssl=true&disable_tls=true&timeout=1"
+        )
+        send = smtp_sender()
+        assert send is not None
+        message = EmailMessage()
+        message["From"], message["To"] = "asms@example.org", "staff@example.org"
+        with pytest.raises(TimeoutError, match=f"mail server 127.0.0.1:{port} was silent for 1 s"):
+            send(message)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert len(taken) == 1
+    taken[0].close()
+
+
 def test_without_a_connection_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_SMTP_DEFAULT", raising=False)
     assert smtp_sender() is None

@@ -1,7 +1,9 @@
 """The landing store keeps bytes whole, by their hash, on any file system that fsspec knows."""
 
+import fcntl
 import hashlib
 import io
+import os
 import resource
 import uuid
 from pathlib import Path
@@ -47,6 +49,22 @@ def test_only_whole_files_bear_a_hash(tmp_path: Path) -> None:
     with pytest.raises(LandingError, match="changed while"):
         store.put_stream(Growing(DATA))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_piece_that_a_kill_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    store = LandingStore(str(tmp_path))
+    folder = tmp_path / SHA256[:2]
+    folder.mkdir()
+    piece, file = folder / f"{SHA256}.0123.part", folder / SHA256
+    piece.write_bytes(b"half")
+    writer = os.open(folder, os.O_RDONLY)
+    fcntl.flock(writer, fcntl.LOCK_SH)  # as another process that is writing holds it
+    store.put(DATA)
+    assert sorted(folder.iterdir()) == [file, piece], "it may be that writer's"
+    os.close(writer)  # as the end of a process does
+    file.unlink()
+    store.put(DATA)
+    assert list(folder.iterdir()) == [file]
 
 
 def test_a_full_store_says_so_and_keeps_no_piece(tmp_path: Path) -> None:

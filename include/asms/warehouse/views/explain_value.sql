@@ -99,7 +99,8 @@ left join lateral (
     order by place.is_blank, place.sheet, place.cell
     limit 1
 ) as source on given.obs_source is distinct from 'register'
--- a register's figure may be added up from several rows
+-- A register's figure may be added up from several rows. `offset 0` keeps the rows of the registers from being joined as a whole:
+-- asked for one load, each register answers by its index.
 left join lateral (
     select
         line.item,
@@ -124,6 +125,7 @@ left join lateral (
             from catalogue.register_source
             where register_source.indicator_code = register.indicator_code and register_source.sex = register.sex
         )
+    offset 0
 ) as datum on register.row_nos is not null
 where
     fact.release_from <= current_release.release_id

@@ -1,4 +1,5 @@
 -- Cells that some release changed are few: they are found by the index of rows that ended, and only theirs are laid in a row.
+-- `coalesce` keeps the planner from the index on release_from, of which it would read all.
 create view marts.mart_revision_statistics as
 with
 
@@ -37,7 +38,7 @@ vintages as (
             and ended.time_period = mart.time_period
             and ended.sex = mart.sex
     cross join ops.current_release
-    where mart.obs_value is not null and mart.release_from <= current_release.release_id
+    where mart.obs_value is not null and coalesce(mart.release_from, 0) <= current_release.release_id
     window
         in_time as (
             partition by mart.municipality_code, mart.collection_code, mart.indicator_code, mart.time_period, mart.sex
@@ -91,7 +92,7 @@ shown as (
     cross join ops.current_release
     where
         mart.obs_value is not null
-        and mart.release_from <= current_release.release_id
+        and coalesce(mart.release_from, 0) <= current_release.release_id
         and (mart.release_to is null or mart.release_to > current_release.release_id)
     group by mart.collection_code, mart.indicator_code, mart.time_period
 

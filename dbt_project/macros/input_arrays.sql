@@ -23,26 +23,20 @@
         from {{ ref('stg_catalogue__formula_input') }}
     ),
 
-    years as materialized (
-        select distinct period_offset
+    beside as materialized (
+        select
+            array_agg(distinct period_offset) as offsets,
+            array_agg(distinct indicator_code) as codes
         from inputs
+        where period_offset != 0
     ),
 
     sent as materialized (
         select
-            collection_code,
             municipality_code,
-            time_period
+            array_agg(collection_code || ' ' || time_period) as returns
         from {{ ref('stg_submissions__return') }}
-    ),
-
-    registered as materialized (
-        select
-            municipality_code,
-            population::double precision as population,
-            time_period as known_from,
-            coalesce(lead(time_period) over (partition by municipality_code order by time_period), '9999') as known_to
-        from {{ ref('stg_population__municipality') }}
+        group by municipality_code
     )
 
     select
@@ -52,10 +46,16 @@
         arrays.s,
         arrays.m
     from {{ keys }} as keys
-    -- as one array, so that the years reach the index: joined, all years of a body were read for each of them
+    left join sent on keys.municipality_code = sent.municipality_code
+    -- as arrays, so that years and indicators reach the index: of the years beside hardly anything is read
     cross join lateral (
-        select array_agg((keys.time_period::integer + years.period_offset)::text) as periods
-        from years
+        select
+            array(
+                select (keys.time_period::integer + period_offset)::text
+                from unnest(beside.offsets) as period_offset
+            ) as periods,
+            beside.codes
+        from beside
     ) as around
     cross join lateral (
         select
@@ -88,14 +88,19 @@
                 answers.obs_value,
                 answers.obs_status,
                 register.population,
-                inputs.period_offset > 0 and returns.time_period is null as is_ahead
+                inputs.period_offset > 0
+                and (inputs.collection_code || ' ' || (keys.time_period::integer + inputs.period_offset)::text = any(sent.returns))
+                is not true as is_ahead
             from inputs
             left join (
                 select cells.*
                 from {{ cells }} as cells
                 where
                     cells.municipality_code = keys.municipality_code
-                    and cells.time_period = any(around.periods)
+                    and (
+                        cells.time_period = keys.time_period
+                        or (cells.time_period = any(around.periods) and cells.indicator_code = any(around.codes))
+                    )
                 offset 0
             ) as answers
                 on
@@ -106,19 +111,10 @@
                     and (keys.time_period::integer + inputs.period_offset)::text = answers.time_period
             left join (
                 select
-                    sent.collection_code,
-                    sent.time_period
-                from sent
-                where sent.municipality_code = keys.municipality_code
-                offset 0
-            ) as returns
-                on
-                    inputs.period_offset > 0
-                    and inputs.collection_code = returns.collection_code
-                    and (keys.time_period::integer + inputs.period_offset)::text = returns.time_period
-            left join (
-                select registered.*
-                from registered
+                    registered.population::double precision as population,
+                    registered.time_period as known_from,
+                    coalesce(lead(registered.time_period) over (order by registered.time_period), '9999') as known_to
+                from {{ ref('stg_population__municipality') }} as registered
                 where registered.municipality_code = keys.municipality_code
                 offset 0
             ) as register

@@ -15,12 +15,6 @@
 
 with
 
-cells as (
-
-    select * from {{ ref('int_observation__on_current') }}
-
-),
-
 as_reported as (
 
     select * from {{ ref('int_indicator__derived') }}
@@ -102,17 +96,60 @@ wanted as (
 
 ),
 
+-- beside each year those of the body that stand as reported: of a year that was put together no answer is read, to be left out then
 keys as (
 
-    select distinct
-        municipality_code,
-        time_period
-    from wanted
+    select
+        wanted.municipality_code,
+        wanted.time_period,
+        array_agg(sent.time_period) filter (where parts.time_period is null) as periods_as_reported
+    from (
+        select distinct
+            municipality_code,
+            time_period
+        from wanted
+    ) as wanted
+    left join {{ ref('stg_submissions__return') }} as sent on wanted.municipality_code = sent.municipality_code
+    left join parts
+        on
+            sent.collection_code = parts.collection_code
+            and sent.municipality_code = parts.municipality_code
+            and sent.time_period = parts.time_period
+    group by wanted.municipality_code, wanted.time_period
 
 ),
 
 inputs as (
-    {{ input_arrays('cells', 'keys') }}
+    {% set cells %}
+    (
+        select
+            recast.collection_code,
+            recast.municipality_code,
+            recast.time_period,
+            recast.indicator_code,
+            recast.sex,
+            recast.obs_value,
+            recast.obs_status
+        from {{ ref('int_observation__recast') }} as recast
+        union all
+        select
+            accepted.collection_code,
+            accepted.municipality_code,
+            accepted.time_period,
+            accepted.indicator_code,
+            accepted.sex,
+            accepted.obs_value,
+            accepted.obs_status
+        from {{ ref('int_observation__accepted') }} as accepted
+        left join parts
+            on
+                accepted.collection_code = parts.collection_code
+                and accepted.municipality_code = parts.municipality_code
+                and accepted.time_period = parts.time_period
+        where parts.time_period is null and accepted.time_period = any(keys.periods_as_reported)
+    )
+    {% endset %}
+    {{ input_arrays(cells, 'keys') }}
 ),
 
 computed as (

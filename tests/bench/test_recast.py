@@ -149,4 +149,4 @@ def test_ten_years_are_put_on_todays_map(
     print(f"  {recast[0] if recast else 0:,} values; {total:.1f} s of CPU, {server:.1f} s of it the server's;")
     print(f"  one aggregate of the answers: {floor}; ratio {server / floor.server:.2f}")
     assert recast != (0,)
-    assert total < 240, "a gross slip"
+    assert total < 120, "a gross slip"

@@ -13,73 +13,89 @@
     )
 }}
 
--- Hash joins alone, and answers are not put aside for the two that read them: ten years of the country have thirteen million.
+-- Hash joins alone: ten years of the country have thirteen million answers. What is put together is named by numbers, in the order
+-- of its names: two million rows are put in that order, and the index finds them in it.
 
 with
 
 parts as (
 
-    select part.*
+    select
+        part.*,
+        dense_rank() over (order by part.municipality_code, part.time_period, part.collection_code) as key_no,
+        dense_rank() over (order by part.source_code) as source_no
     from {{ ref('int_boundary__recast') }} as part
     where {{ only_changed_keys('part', 'year') }}
 
 ),
 
-answers as not materialized (
+keys as (
 
-    select * from {{ ref('int_observation__accepted') }}
+    select distinct
+        key_no,
+        municipality_code,
+        collection_code,
+        time_period,
+        part_count,
+        has_unknown_share,
+        has_share
+    from parts
 
 ),
 
-indicators as (
+numbered as (
 
     select
         indicator_code,
+        row_number() over (order by indicator_code) as indicator_no,
         split_part(aggregation, ':', 1) as aggregation,
         nullif(split_part(aggregation, ':', 2), '') as weighing_code
     from {{ ref('stg_catalogue__indicator') }}
 
 ),
 
-weighers as (
-
-    select distinct weighing_code from indicators
-
-),
-
-weighing as (
-
-    select answers.*
-    from answers
-    inner join weighers on answers.indicator_code = weighers.weighing_code
-
-),
-
-cells as (
+indicators as (
 
     select
-        parts.municipality_code,
-        parts.collection_code,
-        parts.time_period,
-        parts.source_code,
+        numbered.*,
+        weighing.indicator_no as weighing_no
+    from numbered
+    left join numbered as weighing on numbered.weighing_code = weighing.indicator_code
+
+),
+
+cells as materialized (
+
+    select
+        parts.key_no,
+        parts.source_no,
         parts.weight,
-        parts.part_count,
-        parts.has_unknown_share,
-        parts.has_share,
-        answers.indicator_code,
+        indicators.indicator_no,
+        indicators.weighing_no,
         answers.sex,
-        indicators.aggregation,
-        indicators.weighing_code,
         answers.obs_value,
         answers.obs_status,
         answers.is_sample
     from parts
-    inner join answers
+    inner join {{ ref('int_observation__accepted') }} as answers
         on
             parts.source_code = answers.municipality_code
             and parts.collection_code = answers.collection_code
             and parts.time_period = answers.time_period
     inner join indicators on answers.indicator_code = indicators.indicator_code
+
+),
+
+weighing as (
+
+    select
+        key_no,
+        source_no,
+        indicator_no,
+        sex,
+        obs_value
+    from cells
+    where indicator_no in (select indicators.weighing_no from indicators)
 
 ),
 
@@ -91,48 +107,51 @@ weighed as (
     from cells
     left join weighing
         on
-            cells.weighing_code = weighing.indicator_code
-            and cells.source_code = weighing.municipality_code
-            and cells.collection_code = weighing.collection_code
-            and cells.time_period = weighing.time_period
+            cells.key_no = weighing.key_no
+            and cells.source_no = weighing.source_no
+            and cells.weighing_no = weighing.indicator_no
             and cells.sex = weighing.sex
 
 ),
 
 -- «There is none» (M_NA) adds nothing to a sum and weighs nothing in a mean; any other answer without a value leaves a gap.
+-- CASE and not FILTER in what is summed in order: with it every group would be put in order by itself, three times.
 summed as (
 
     select
-        municipality_code,
-        collection_code,
-        time_period,
-        indicator_code,
+        key_no,
+        indicator_no,
         sex,
-        aggregation,
-        part_count,
-        has_unknown_share,
-        has_share,
         count(*) filter (where weight > 0) as answered_count,
         count(obs_value) filter (where weight > 0) as value_count,
         count(*) filter (where weight > 0 and obs_value is not null and weighing_value is null) as unweighed_count,
-        sum(obs_value * weight order by source_code) filter (where weight > 0) as value_sum,
-        sum(obs_value * weighing_value * weight order by source_code) filter (where weight > 0) as weighed_sum,
-        sum(weighing_value * weight order by source_code) filter (where weight > 0 and obs_value is not null) as weighing_sum,
+        sum(case when weight > 0 then obs_value * weight end order by source_no) as value_sum,
+        sum(case when weight > 0 then obs_value * weighing_value * weight end order by source_no) as weighed_sum,
+        sum(case when weight > 0 and obs_value is not null then weighing_value * weight end order by source_no) as weighing_sum,
         min(array_position(array['C', 'M_Q', 'M_NR', 'M_NC', 'M_ND'], obs_status)) filter (
             where weight > 0 and obs_value is null
         ) as gap_no,
         bool_or(is_sample) as is_sample
     from weighed
-    group by
-        municipality_code,
-        collection_code,
-        time_period,
-        indicator_code,
-        sex,
-        aggregation,
-        part_count,
-        has_unknown_share,
-        has_share
+    group by key_no, indicator_no, sex
+
+),
+
+named as (
+
+    select
+        summed.*,
+        keys.municipality_code,
+        keys.collection_code,
+        keys.time_period,
+        keys.part_count,
+        keys.has_unknown_share,
+        keys.has_share,
+        indicators.indicator_code,
+        indicators.aggregation
+    from summed
+    inner join keys on summed.key_no = keys.key_no
+    inner join indicators on summed.indicator_no = indicators.indicator_no
 
 ),
 
@@ -146,7 +165,7 @@ judged as (
             when has_unknown_share then 'unknown_share'
             when aggregation not in ('sum', 'weighted') and (part_count > 1 or has_share) then 'cannot_be_recast'
         end as break_reason
-    from summed
+    from named
 
 ),
 

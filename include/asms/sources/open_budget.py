@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -50,6 +51,7 @@ _MONTH_COLUMNS = (
     "budget_code", "budget_item", "classification_type", "year", "rep_period", "sha256", "row_count", "total_amount",
 )  # fmt: skip
 _LOG_EVERY = 100  # requests
+_ASKED_AT_ONCE = 500  # requests of which the database tells at once what stands
 _GIVE_UP_AFTER = 4  # areas in a row without an answer: the service is down, and asking forty more would take an hour
 _POLITE_PAUSE = 0.2  # seconds between requests to the real service, which answers 429 when asked too fast
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -147,7 +149,10 @@ def _ask_all(requests: Sequence[Request], ask: Callable[[Request], bytes], run: 
     tally = _Tally()
     silent_areas: list[str] = []  # in a row, without an answer
     silent_codes: dict[str, TransientSourceError] = {}
+    standing: Mapping[Request, Mapping[str, _Standing]] = {}
     for count, request in enumerate(requests, start=1):
+        if request not in standing:
+            standing = _standing_months(run.connection, requests[count - 1 : count - 1 + _ASKED_AT_ONCE])
         if len(silent_areas) >= _GIVE_UP_AFTER:
             tally.failures[request] = TransientSourceError("not asked: the service does not answer")
             continue
@@ -155,7 +160,7 @@ def _ask_all(requests: Sequence[Request], ask: Callable[[Request], bytes], run: 
             tally.failures[request] = silent_codes[request.budget_code]
             continue
         try:
-            _take(run, request, ask(request), tally)
+            _take(run, request, ask(request), standing[request], tally)
             silent_areas.clear()
         except TransientSourceError as error:
             logger.warning("open_budget: %s: %s", request, error)
@@ -173,12 +178,11 @@ def _ask_all(requests: Sequence[Request], ask: Callable[[Request], bytes], run: 
     return tally
 
 
-def _take(run: _Run, request: Request, body: bytes, tally: _Tally) -> None:
+def _take(run: _Run, request: Request, body: bytes, standing: Mapping[str, "_Standing"], tally: _Tally) -> None:
     """Book one answer. A header without rows is an answer too: there is nothing to load (and it is not zero)."""
 
     def read() -> Reading | None:
         answer = parse_answer(body, request)
-        standing = _standing_months(run.connection, request)
         had = {period for period, was in standing.items() if was.row_count and is_month(period)}
         lost = sorted(had - answer.periods)
         if lost and not run.force:
@@ -223,6 +227,7 @@ class _Standing:
 
 _STANDING = """
 select distinct on (month.budget_code, month.budget_item, month.classification_type, month.year, month.rep_period)
+    month.budget_code, month.budget_item, month.classification_type, month.year,
     month.rep_period, month.sha256, month.row_count, month.total_amount
 from raw.open_budget_month as month
 inner join ops.load on month.load_id = load.load_id
@@ -236,16 +241,25 @@ order by
 """
 
 
-def _standing_months(connection: psycopg.Connection, request: Request) -> dict[str, _Standing]:
-    """What stands of each month that was ever answered to ``request``."""
-    found = connection.execute(_STANDING, [[part] for part in request.key]).fetchall()
-    return {str(period): _Standing(str(sha256), int(count), total) for period, sha256, count, total in found}
+def _standing_months(
+    connection: psycopg.Connection, requests: Sequence[Request]
+) -> Mapping[Request, Mapping[str, _Standing]]:
+    """What stands of each month that was ever answered to each of ``requests``."""
+    by_key = {request.key: request for request in requests}
+    standing: dict[Request, dict[str, _Standing]] = {request: {} for request in requests}
+    for *key, period, sha256, count, total in _ask_standing(connection, requests):
+        standing[by_key[tuple(key)]][period] = _Standing(sha256, count, total)  # type: ignore[index]
+    return standing
+
+
+def _ask_standing(connection: psycopg.Connection, requests: Sequence[Request]) -> list[tuple[Any, ...]]:
+    keys = [list(part) for part in zip(*(request.key for request in requests), strict=True)]
+    return connection.execute(_STANDING, keys).fetchall() if keys else []
 
 
 def _count_standing_rows(connection: psycopg.Connection, requests: Sequence[Request]) -> int:
     """Raw rows in force for ``requests``."""
-    keys = [list(part) for part in zip(*(request.key for request in requests), strict=True)]
-    return sum(int(row[2]) for row in connection.execute(_STANDING, keys)) if keys else 0
+    return sum(row_count for *_, row_count, _total in _ask_standing(connection, requests))
 
 
 def _is_news(month: Month, standing: Mapping[str, _Standing]) -> bool:

@@ -96,7 +96,7 @@ wanted as (
 
 ),
 
--- beside each year those of the body that stand as reported: of a year that was put together no answer is read, to be left out then
+-- beside each year those of the body that stand as reported: of a year that was put together no answer is read and left out
 keys as (
 
     select

@@ -13,8 +13,8 @@
     )
 }}
 
--- Hash joins alone: ten years of the country have thirteen million answers. What is put together is named by numbers, in the order
--- of its names: two million rows are put in that order, and the index finds them in it.
+-- Hash joins alone: ten years of the country have thirteen million answers. What is put together is named by numbers, in the
+-- order of its names: two million rows are put in that order, and the index finds them in it.
 
 with
 

@@ -248,7 +248,7 @@ def _standing_months(
     by_key = {request.key: request for request in requests}
     standing: dict[Request, dict[str, _Standing]] = {request: {} for request in requests}
     for *key, period, sha256, count, total in _ask_standing(connection, requests):
-        standing[by_key[tuple(key)]][period] = _Standing(sha256, count, total)  # type: ignore[index]
+        standing[by_key[tuple(key)]][period] = _Standing(sha256, count, total)
     return standing
 
 

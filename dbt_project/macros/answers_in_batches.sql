@@ -3,7 +3,7 @@
     (one row per cell and batch that answers it) of returns that may say two things. `cells` has all cells; those that are `is_plain`
     are of a body's only return, say one thing, and are in none of the CTEs after it.
 -#}
-{% macro answers_in_batches() %}
+{% macro answers_in_batches(redo_by='municipality') %}
 deliveries as (
 
     -- trials answer nothing; a withdrawal is an arrival
@@ -38,7 +38,7 @@ cells as not materialized (
         contested.submission_id is null and not cell.is_repeated as is_plain
     from {{ ref('stg_submissions__cell') }} as cell
     left join contested on cell.submission_id = contested.submission_id
-    where cell.is_test is not true and {{ only_changed_keys('cell') }}
+    where cell.is_test is not true and {{ only_changed_keys('cell', redo_by) }}
 
 ),
 

@@ -16,7 +16,7 @@ submissions as (
 
     select distinct on (delivery.submission_id) delivery.*
     from {{ ref('stg_submissions__delivery') }} as delivery
-    where {{ only_changed_keys('delivery') }}
+    where {{ only_changed_keys('delivery', 'return') }}
     -- sent as a trial and in earnest, it is in earnest
     order by delivery.submission_id asc, delivery.is_test asc, delivery.received_no desc
 

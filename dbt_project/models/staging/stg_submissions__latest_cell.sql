@@ -14,7 +14,7 @@
 
 with
 
-{{ answers_in_batches() }}
+{{ answers_in_batches('return') }}
 
 -- the answer in force is dated from the first batch of its unbroken run; contradicting batches answer nothing
 standing as (

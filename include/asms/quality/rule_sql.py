@@ -34,7 +34,7 @@ create temporary table found_now (
 
 CREATE_VERDICTS = "create temporary table verdict_now (rule_id text, verdict text, target_count bigint)"
 
-# Whether the build redoes the body and year of {alias}.
+# Whether the build redoes what bodies say, or what is computed of it, for the body and year of {alias}.
 _REDONE = """
 exists (
     select 1
@@ -42,6 +42,7 @@ exists (
     where
         changed_key.municipality_code = {alias}.municipality_code
         and changed_key.time_period = left({alias}.time_period, 4)
+        {and_answer_changed}
 )
 """
 
@@ -50,6 +51,7 @@ _NEXT_REDONE = """
 (earlier.municipality_code, earlier.time_period) in (
     select changed_key.municipality_code, cast(cast(changed_key.time_period as integer) - 1 as varchar)
     from ops.changed_key
+    where changed_key.reason != 'formula'
 )
 """
 
@@ -502,9 +504,10 @@ def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) 
             yield _COUNT_CHECKS
 
 
-def redone(alias: str, *, is_full: bool) -> str:
-    """Condition: the build redoes the body and year of ``alias``."""
-    return "true" if is_full else _REDONE.format(alias=alias)
+def redone(alias: str, *, is_full: bool, is_computed: bool = False) -> str:
+    """Condition: the build redoes what the body of ``alias`` says of the year, or, when ``is_computed``, what is computed of it."""
+    answered = "" if is_computed else "and changed_key.reason != 'formula'"
+    return "true" if is_full else _REDONE.format(alias=alias, and_answer_changed=answered)
 
 
 def run_statements(

@@ -119,7 +119,9 @@ _MACROS = (
     "input_arrays.sql",
     "allowed_difference.sql",
 )
-_MODELS = ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input")
+_MODELS = (
+    "stg_submissions__cell", "stg_submissions__sorted_cell", "stg_submissions__latest_cell", "stg_submissions__input",
+)  # fmt: skip
 _NOT_ASKED = (
     "compiled_formula", "formula_term", "indicator_version", "peer_limit", "disclosure_cell", "disclosure_term",
 )  # fmt: skip

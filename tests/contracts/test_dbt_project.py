@@ -219,7 +219,7 @@ def test_no_package_of_others_and_no_secret() -> None:
 def test_arithmetic_and_cases_have_unit_tests(manifest: Node) -> None:
     tested = {test["model"] for test in manifest["unit_tests"].values()}
     assert tested >= {
-        "stg_submissions__cell", "stg_submissions__latest_cell", "int_observation__accepted", "int_budget__monthly",
+        "stg_submissions__cell", "stg_submissions__sorted_cell", "int_observation__accepted", "int_budget__monthly",
         "fct_completeness", "mart_municipality_profile", "mart_profile_place", "mart_profile_value", "dim_municipality",
         "int_completeness__history", "int_completeness__answered", "mart_completeness_by_year", "int_observation__history",
         "int_observation__correction",

@@ -66,11 +66,11 @@ from staging.stg_submissions__cell as typed
 inner join raw.submission as submission on typed.submission_id = submission.submission_id
 """
 
-# A cell counts when its return holds the answer in force. Where two lines of a return give one code different values, both
-# are told.
+# A cell counts when its return holds the answer in force, as a plain one does. Where two lines of a return give one code different
+# values, both are told.
 _FIND_TYPING = f"""
 {_TYPED_CELLS}
-inner join staging.stg_submissions__latest_cell as in_force
+left join staging.stg_submissions__sorted_cell as in_force
     on
         in_force.submission_id = typed.submission_id
         and in_force.collection_code = typed.collection_code
@@ -80,8 +80,9 @@ inner join staging.stg_submissions__latest_cell as in_force
         and in_force.sex = typed.sex
 where
     typed.broken_rule_id is not null
+    and (typed.is_plain or in_force.submission_id is not null)
     and in_force.status_reason is distinct from 'conflict'
-    and {{in_force}}
+    and {{typed}}
 """
 
 # A trial is never the answer in force, and its cells are told all the same.
@@ -472,7 +473,7 @@ def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = Fals
     """
     yield CREATE_FOUND
     yield CREATE_VERDICTS
-    yield _scoped(_FIND_TYPING, "in_force", is_full=is_full)
+    yield _scoped(_FIND_TYPING, "typed", is_full=is_full)
     if not is_alone:
         yield _scoped(_FIND_TRIALS, "typed", is_full=is_full)
         yield _scoped(_FIND_CONFLICTS, "in_force", is_full=is_full)

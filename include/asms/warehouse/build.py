@@ -112,24 +112,17 @@ where unit.category in ('H', 'K')
 on conflict do nothing
 """
 
-# A formula of period t that reads t+1 changes when t+1 does. Where no rule on returns reads it, the findings and answers of t stay.
+# A formula of period t that reads t+1 changes when t+1 does. Rules read no later year, so what was found in t stays, and what of it
+# is accepted.
 _CHANGED_NEIGHBOURS = """
 insert into ops.changed_key (municipality_code, time_period, reason)
 select
     changed_key.municipality_code,
-    (changed_key.time_period::int - place.period_offset)::text,
-    case when bool_or(place.is_ruled or place.period_offset < 0) then 'neighbour' else 'formula' end
+    (changed_key.time_period::int - formula_input.period_offset)::text,
+    case when min(formula_input.period_offset) < 0 then 'neighbour' else 'formula' end
 from ops.changed_key
-cross join (
-    select
-        formula_input.period_offset,
-        bool_or(compiled_rule.rule_no is not null) as is_ruled
-    from catalogue.formula_input
-    left join catalogue.compiled_rule on formula_input.slot = any(compiled_rule.slots)
-    where formula_input.period_offset != 0
-    group by formula_input.period_offset
-) as place
-where changed_key.reason in ('submissions', 'decisions', 'open_budget', 'registers')
+cross join catalogue.formula_input
+where formula_input.period_offset != 0 and changed_key.reason in ('submissions', 'decisions', 'open_budget', 'registers')
 group by 1, 2
 on conflict do nothing
 """

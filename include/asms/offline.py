@@ -267,7 +267,11 @@ def check_returns(
         for model in _MODELS:
             connection.execute(f"create table staging.{model} as {_in_duckdb(render_model(model))}")
         checks = [CompiledCheck(r.check_sql, r.found_sql, r.expected_sql, r.slots) for r in compiled.rules]
-        _insert(connection, "ops.changed_key", [(each.municipality_code, each.time_period, "submissions") for each in asked or ()])
+        _insert(
+            connection,
+            "ops.changed_key",
+            [(each.municipality_code, each.time_period, "submissions") for each in asked or ()],
+        )
 
         def execute(statement: str) -> "DuckDBPyConnection":
             # nine hundred expressions over a row or two take a minute to optimise and no time to compute

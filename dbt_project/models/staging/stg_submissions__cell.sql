@@ -121,7 +121,7 @@ final as (
         end as broken_rule_id,
         valued.is_repeated,
         -- nearly every body sends one return with every code once, and withdraws nothing: what it says stands
-        not (valued.is_contested or valued.is_repeated or coalesce(valued.is_test, false)) as is_plain,
+        valued.is_contested is not true and not valued.is_repeated and valued.is_test is not true as is_plain,
         valued.load_id,
         valued.batch_no,
         valued.received_no,

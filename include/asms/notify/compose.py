@@ -76,7 +76,11 @@ def spell_figures(text: str, language: Literal["uk", "en"], expected: str | None
     if found is None:
         return text
     thousands, point = ("\u00a0", ",") if language == "uk" else (",", ".")
-    figures = re.sub(_NUMBER, lambda number: _round(number[0], expected or ""), found[1]) if "/" in (found[2] or "") else found[1]
+    figures = (
+        re.sub(_NUMBER, lambda number: _round(number[0], expected or ""), found[1])
+        if "/" in (found[2] or "")
+        else found[1]
+    )
 
     def spell(number: re.Match[str]) -> str:
         whole, _, fraction = number[0].partition(".")

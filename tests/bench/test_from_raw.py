@@ -105,6 +105,7 @@ def _release(warehouse: Warehouse, build_id: int) -> None:
     end_build(warehouse, build_id, "published")
 
 
+@pytest.mark.timeout(3_600)
 def test_from_raw_to_findings_and_derived(
     warehouse: Warehouse, settings: Settings, postmaster: psutil.Process, pg_home: Path, tmp_path: Path
 ) -> None:
@@ -159,5 +160,6 @@ def test_from_raw_to_findings_and_derived(
     typed, asked, _, derived = (cost.cpu for _, cost in spent[YEAR])
     print(f"  from raw to findings {typed + asked:.1f} s (aim 20), {(typed + asked) / floor.cpu:.2f} x that; "
           f"derived {derived:.1f} s (aim 5)")  # fmt: skip
-    assert (typed + asked) / floor.cpu < 15
-    assert derived / floor.cpu < 5
+    if _BODIES == HROMADA_COUNT:  # of a few bodies most is start-up
+        assert (typed + asked) / floor.cpu < 15
+        assert derived / floor.cpu < 5

@@ -268,15 +268,16 @@ grouped as (
     {%- do return(relation) -%}
 {%- endmacro %}
 
-{% macro has_changed_keys() -%}
-    {%- do return(run_query('select 1 from staging.stg_ops__changed_key limit 1').rows | length > 0) -%}
+{% macro has_changed_keys(at_least=1) -%}
+    {%- do return(run_query('select 1 from staging.stg_ops__changed_key limit ' ~ at_least).rows | length == at_least) -%}
 {%- endmacro %}
 
 {#-
     Statistics of a table that was just filled: autovacuum comes too late for the models that read it a second later. A few changed
-    keys leave the statistics true.
+    keys leave the statistics true; a whole year of the country does not.
 -#}
 {% macro analyze_table() -%}
-    {%- set is_new = config.get('materialized') == 'table' or (config.get('materialized') == 'incremental' and not is_incremental()) -%}
-    {%- if is_new -%} analyze {{ this }} {%- endif -%}
+    {%- if config.get('materialized') == 'table' or (config.get('materialized') == 'incremental' and (not is_incremental() or has_changed_keys(300))) -%}
+        analyze {{ this }}
+    {%- endif -%}
 {%- endmacro %}

@@ -114,6 +114,7 @@ def test_every_key_is_tested(models: list[Node], manifest: Node) -> None:
     plain = {
         "stg_ops__changed_key", "stg_quality__gate_result",
         "int_observation__on_current", "mart_municipality_profile",  # views of rows of models whose keys are tested
+        "stg_submissions__latest_cell",  # a view; int_observation__accepted, joined to it by its key, has a unique index
     }  # fmt: skip
     untested = {
         model["name"]

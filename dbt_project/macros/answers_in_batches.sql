@@ -1,9 +1,9 @@
 {#-
-    What the returns of a body say about each cell, batch by batch: CTEs deliveries, contested, cells, answers, delivered and batches
-    (one row per cell and batch that answers it) of returns that may say two things. `cells` has all cells; those that are `is_plain`
-    are of a body's only return, say one thing, and are in none of the CTEs after it.
+    What the returns of a body say about each cell, batch by batch: CTEs deliveries, cells, answers, delivered and batches (one row
+    per cell and batch that answers it) of returns that may say two things. Cells that are `is_plain` are of a body's only return,
+    say one thing, and are in none of them.
 -#}
-{% macro answers_in_batches() %}
+{% macro answers_in_batches(redo_by='municipality') %}
 deliveries as (
 
     -- trials answer nothing; a withdrawal is an arrival
@@ -13,32 +13,12 @@ deliveries as (
 
 ),
 
-counted as (
+-- what cells say that are plain stands, and needs no sorting out
+cells as (
 
-    select
-        submission_id,
-        count(*) over (partition by collection_code, municipality_code, time_period) as delivery_count
-    from deliveries
-
-),
-
-contested as (
-
-    select distinct submission_id
-    from counted
-    where delivery_count > 1
-
-),
-
--- Nearly every body sends one return with every code once, and withdraws nothing: what it says stands. The rest has to be sorted out.
-cells as not materialized (
-
-    select
-        cell.*,
-        contested.submission_id is null and not cell.is_repeated as is_plain
+    select *
     from {{ ref('stg_submissions__cell') }} as cell
-    left join contested on cell.submission_id = contested.submission_id
-    where cell.is_test is not true and {{ only_changed_keys('cell') }}
+    where cell.is_test is not true and cell.is_plain is not true and {{ only_changed_keys('cell', redo_by) }}
 
 ),
 
@@ -52,7 +32,6 @@ answers as (
         ) as answer,
         coalesce(status_reason, '') = 'blank' as is_blank
     from cells
-    where not is_plain
     order by submission_id, indicator_code, sex, coalesce(status_reason, '') = 'blank', sheet, cell
 
 ),

@@ -5,6 +5,8 @@
 
     `redo_by`, in the model's config.meta, names the extent:
       municipality  the body and year that changed
+      return        the same, where more of it changed than what years beside it say
+      answer        the same, where more of it changed than what formulas read of the year after
       municipality_and_next_year
                     the body and year that changed, and the year after, which looks back at it
       year          every body in a year that changed (a list of non-reporters is a matter of the whole year)
@@ -13,13 +15,16 @@
                     find_changed_cells()
 -#}
 {% macro redo_condition(alias, redo_by='municipality', code_column='municipality_code') -%}
-    {%- if redo_by == 'municipality' -%}
+    {%- if redo_by in ('municipality', 'return', 'answer') -%}
         exists (
             select 1
             from {{ ref('stg_ops__changed_key') }} as changed_key
             where
                 changed_key.municipality_code = {{ alias }}.{{ code_column }}
                 and changed_key.time_period = left({{ alias }}.time_period, 4)
+                {%- if redo_by != 'municipality' %}
+                and changed_key.is_{{ redo_by }}_changed
+                {%- endif %}
         )
     {%- elif redo_by == 'municipality_and_next_year' -%}
         exists (
@@ -46,7 +51,7 @@
     {%- elif redo_by == 'peer_group' -%}
         {{ redo_group(alias) }}
     {%- else -%}
-        {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, municipality_and_next_year, year, area or peer_group is meant") }}
+        {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, return, answer, municipality_and_next_year, year, area or peer_group is meant") }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -192,6 +197,22 @@ grouped as (
     {%- endif -%}
 {%- endmacro %}
 
+{#-
+    What a build of changes adds is named by a temporary view and not put aside in a table first, which would write every row twice:
+    the strategy below deletes, then inserts. A model that reads its own table has to read it before that, and keeps the table.
+-#}
+{% macro postgres__get_create_table_as_sql(temporary, relation, sql) -%}
+    {%- if temporary and config.get('incremental_strategy') == 'changed_keys' and this.render() not in sql -%}
+        create temporary view {{ relation }} as
+        {%- if (config.get('contract') or {}).enforced %}
+        {{- get_assert_columns_equivalent(sql) }}
+        {%- endif %}
+        {{ sql }}
+    {%- else -%}
+        {{ return(create_table_as(temporary, relation, sql)) }}
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro get_incremental_changed_keys_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
     {%- set meta = config.get('meta') or {} -%}
@@ -205,7 +226,16 @@ grouped as (
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }}
-    from {{ arg_dict['temp_relation'] }}
+    from {{ arg_dict['temp_relation'] }};
+
+    do $$
+    begin
+        -- left to the end of the session, it would keep what it reads from being replaced
+        if exists (select 1 from pg_views where viewname = '{{ arg_dict['temp_relation'].identifier }}') then
+            drop view {{ arg_dict['temp_relation'] }};
+        end if;
+    end
+    $$
 {% endmacro %}
 
 {#- Beside a condition on body and year, which no index holds: whose rows an index can find. -#}
@@ -228,7 +258,8 @@ grouped as (
         {%- do conditions.append(of_changed_bodies(code_column)) if asked -%}
         {%- do conditions.append(
             '(' ~ asked ~ 'left(time_period, 4)) in (select ' ~ ('municipality_code, ' if asked else '')
-            ~ 'time_period from staging.stg_ops__changed_key)'
+            ~ 'time_period from staging.stg_ops__changed_key'
+            ~ (' where is_' ~ meta.redo_by ~ '_changed' if meta.get('redo_by') in ('return', 'answer') else '') ~ ')'
         ) -%}
     {%- endif -%}
     {%- if conditions -%}
@@ -237,15 +268,16 @@ grouped as (
     {%- do return(relation) -%}
 {%- endmacro %}
 
-{% macro has_changed_keys() -%}
-    {%- do return(run_query('select 1 from staging.stg_ops__changed_key limit 1').rows | length > 0) -%}
+{% macro has_changed_keys(at_least=1) -%}
+    {%- do return(run_query('select 1 from staging.stg_ops__changed_key limit ' ~ at_least).rows | length == at_least) -%}
 {%- endmacro %}
 
 {#-
     Statistics of a table that was just filled: autovacuum comes too late for the models that read it a second later. A few changed
-    keys leave the statistics true.
+    keys leave the statistics true; a whole year of the country does not.
 -#}
 {% macro analyze_table() -%}
-    {%- set is_new = config.get('materialized') == 'table' or (config.get('materialized') == 'incremental' and not is_incremental()) -%}
-    {%- if is_new -%} analyze {{ this }} {%- endif -%}
+    {%- if config.get('materialized') == 'table' or (config.get('materialized') == 'incremental' and (not is_incremental() or has_changed_keys(300))) -%}
+        analyze {{ this }}
+    {%- endif -%}
 {%- endmacro %}

@@ -4,22 +4,22 @@
     element is computed in an array of numbers without NULLs and searched for in any other; compiled expressions take both for missing.
     `cells` and `keys` are relations or names of CTEs; `cells` has one row per collection_code, municipality_code, time_period,
     indicator_code, sex. What no cell answers has status M_NR, or M_ND when it is asked of a year for which the body has sent no
-    return yet.
+    return yet. Where nothing `reads_ahead`, the places of later years stay empty.
 
     Body by body, so that what is joined and put in order is one return and stays in the processor's cache: in one join over the
     country the same takes twice the time. `offset 0` keeps the planner from making one join of it.
 -#}
-{% macro input_arrays(cells, keys) %}
+{% macro input_arrays(cells, keys, reads_ahead=true) %}
     with
 
     inputs as materialized (
         select
             slot,
-            origin,
+            {% if reads_ahead %}origin{% else %}case when period_offset <= 0 then origin end as origin{% endif %},
             collection_code,
             indicator_code,
             sex,
-            period_offset
+            {% if reads_ahead %}period_offset{% else %}least(period_offset, 0) as period_offset{% endif %}
         from {{ ref('stg_catalogue__formula_input') }}
     ),
 

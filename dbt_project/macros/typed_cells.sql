@@ -83,6 +83,7 @@
                                 submissions.received_no,
                                 submissions.is_sample,
                                 submissions.is_test,
+                                submissions.is_contested,
                                 raw_cell.sheet,
                                 raw_cell.cell,
                                 raw_cell.indicator_code,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SCHEMA = """
 create schema raw; create schema staging; create schema indicators; create schema catalogue; create schema quality;
 create schema ops;
-create table ops.changed_key (municipality_code text, time_period text);
+create table ops.changed_key (municipality_code text, time_period text, reason text);
 create table raw.submission (submission_id text, file_name text);
 create table raw.submission_cell (
     submission_id text, sheet text, cell text, indicator_code text, sex text, value_text text, value_type text, reason_text text
@@ -119,7 +119,9 @@ _MACROS = (
     "input_arrays.sql",
     "allowed_difference.sql",
 )
-_MODELS = ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input")
+_MODELS = (
+    "stg_submissions__cell", "stg_submissions__sorted_cell", "stg_submissions__latest_cell", "stg_submissions__input",
+)  # fmt: skip
 _NOT_ASKED = (
     "compiled_formula", "formula_term", "indicator_version", "peer_limit", "disclosure_cell", "disclosure_term",
 )  # fmt: skip
@@ -265,7 +267,11 @@ def check_returns(
         for model in _MODELS:
             connection.execute(f"create table staging.{model} as {_in_duckdb(render_model(model))}")
         checks = [CompiledCheck(r.check_sql, r.found_sql, r.expected_sql, r.slots) for r in compiled.rules]
-        _insert(connection, "ops.changed_key", [(each.municipality_code, each.time_period) for each in asked or ()])
+        _insert(
+            connection,
+            "ops.changed_key",
+            [(each.municipality_code, each.time_period, "submissions") for each in asked or ()],
+        )
 
         def execute(statement: str) -> "DuckDBPyConnection":
             # nine hundred expressions over a row or two take a minute to optimise and no time to compute

@@ -38,7 +38,7 @@ insert into indicators.int_indicator__derived
 select 'ASMS', 'H' || n, '2024', indicator.indicator_code, 'T', 100 + 20 * random(), 'A'
 from generate_series(1, {BODY_COUNT}) as n cross join catalogue.indicator
 where indicator.is_derived;
-analyze staging.stg_submissions__latest_cell; analyze indicators.int_indicator__derived
+analyze staging.stg_submissions__sorted_cell; analyze indicators.int_indicator__derived
 """
 
 _PLAIN_PASS = """

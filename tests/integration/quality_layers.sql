@@ -15,13 +15,15 @@ create table staging.stg_open_budget__row (
 create table staging.stg_submissions__cell (
     submission_id text, sheet text, cell text, collection_code text, municipality_code text, time_period text,
     indicator_code text, sex text, value_text text, value_type text, obs_value double precision, obs_status text,
-    status_reason text, broken_rule_id text, load_id text, batch_no bigint, received_no bigint, is_test boolean not null default false
+    status_reason text, broken_rule_id text, load_id text, batch_no bigint, received_no bigint, is_test boolean not null default false,
+    is_plain boolean not null default false
 );
-create table staging.stg_submissions__latest_cell (
+create table staging.stg_submissions__sorted_cell (
     collection_code text, municipality_code text, time_period text, indicator_code text, sex text,
     value_text text, obs_value double precision, obs_status text, status_reason text, broken_rule_id text, is_conflict boolean,
     submission_id text, sheet text, cell text, load_id text, batch_no bigint
 );
+create view staging.stg_submissions__latest_cell as select * from staging.stg_submissions__sorted_cell;
 create table staging.stg_submissions__input (
     municipality_code text, time_period text, v double precision[], m integer[]
 );

@@ -91,7 +91,12 @@ def _ask_warehouse(
             "create view staging.stg_submissions__return as"
             " select distinct collection_code, municipality_code, time_period, is_sample from staging.stg_submissions__delivery"
         )
-        for model in ("stg_submissions__cell", "stg_submissions__latest_cell", "stg_submissions__input"):
+        for model in (
+            "stg_submissions__cell",
+            "stg_submissions__sorted_cell",
+            "stg_submissions__latest_cell",
+            "stg_submissions__input",
+        ):
             connection.execute(f"create table staging.{model} as {render_model(model)}".encode())
         rows = connection.execute(
             "select check_sql, found_sql, expected_sql, slots from catalogue.compiled_rule order by rule_no"

@@ -4,7 +4,10 @@ with
 
 changed as (
 
-    select * from {{ ref('stg_ops__changed_key') }}
+    select
+        municipality_code,
+        time_period
+    from {{ ref('stg_ops__changed_key') }}
 
 ),
 

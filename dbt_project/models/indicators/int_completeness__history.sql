@@ -129,7 +129,7 @@ standing as (
 
 ),
 
--- Few bodies send more than once. Only for them is it asked what stood before, by the words of stg_submissions__latest_cell.
+-- Few bodies send more than once. Only for them is it asked what stood before, by the words of stg_submissions__sorted_cell.
 sent_again as (
 
     select

@@ -22,7 +22,7 @@ returns as (
 
     select sent.*
     from {{ ref('stg_submissions__return') }} as sent
-    where {{ only_changed_keys('sent') }}
+    where {{ only_changed_keys('sent', 'answer') }}
 
 ),
 
@@ -36,7 +36,7 @@ answers as (
 
     select answer.*
     from {{ ref('stg_submissions__latest_cell') }} as answer
-    where {{ only_changed_keys('answer') }}
+    where {{ only_changed_keys('answer', 'answer') }}
 
 ),
 
@@ -60,7 +60,7 @@ registers as (
 
     select register.*
     from {{ ref('int_register__value') }} as register
-    where {{ only_changed_keys('register') }}
+    where {{ only_changed_keys('register', 'answer') }}
 
 ),
 

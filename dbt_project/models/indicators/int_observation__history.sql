@@ -42,7 +42,7 @@ arrivals as (
 
 ),
 
--- as in stg_submissions__latest_cell: an answer begins with the first batch of its unbroken run, and a batch that contradicts
+-- as in stg_submissions__sorted_cell: an answer begins with the first batch of its unbroken run, and a batch that contradicts
 -- itself answers only what nothing has answered before
 begun as (
 

@@ -14,9 +14,14 @@ with
 
 submissions as (
 
-    select distinct on (delivery.submission_id) delivery.*
+    select distinct on (delivery.submission_id)
+        delivery.*,
+        -- trials answer nothing; a withdrawal is an arrival
+        count(*) filter (where delivery.is_test is not true) over (
+            partition by delivery.collection_code, delivery.municipality_code, delivery.time_period
+        ) > 1 as is_contested
     from {{ ref('stg_submissions__delivery') }} as delivery
-    where {{ only_changed_keys('delivery') }}
+    where {{ only_changed_keys('delivery', 'return') }}
     -- sent as a trial and in earnest, it is in earnest
     order by delivery.submission_id asc, delivery.is_test asc, delivery.received_no desc
 
@@ -115,6 +120,8 @@ final as (
             when valued.is_unit_stated and valued.read_value is not null then 'CELL_UNIT_STATED'
         end as broken_rule_id,
         valued.is_repeated,
+        -- nearly every body sends one return with every code once, and withdraws nothing: what it says stands
+        valued.is_contested is not true and not valued.is_repeated and valued.is_test is not true as is_plain,
         valued.load_id,
         valued.batch_no,
         valued.received_no,

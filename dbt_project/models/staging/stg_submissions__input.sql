@@ -15,12 +15,12 @@ keys as (
         sent.municipality_code,
         sent.time_period
     from {{ ref('stg_submissions__return') }} as sent
-    where sent.time_period ~ '^[0-9]{4}$' and {{ only_changed_keys('sent') }}
+    where sent.time_period ~ '^[0-9]{4}$' and {{ only_changed_keys('sent', 'answer') }}
 
 ),
 
 inputs as (
-    {{ input_arrays(ref('stg_submissions__latest_cell'), 'keys') }}
+    {{ input_arrays(ref('stg_submissions__latest_cell'), 'keys', reads_ahead=false) }}
 ),
 
 final as (

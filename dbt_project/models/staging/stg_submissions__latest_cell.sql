@@ -1,78 +1,43 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='changed_keys',
-        on_schema_change='fail',
-        indexes=[
-            {
-                'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
-                'unique': true,
-            },
-        ],
-    )
-}}
-
-with
-
-{{ answers_in_batches() }}
-
--- the answer in force is dated from the first batch of its unbroken run; contradicting batches answer nothing
-standing as (
-
-    select distinct on ({{ cell_key() }}) *
-    from batches
-    where is_contradicted or answer is distinct from answer_before
-    order by {{ cell_key() }}, is_contradicted, batch_no desc
-
-),
-
-final as (
-
-    select
-        collection_code,
-        municipality_code,
-        time_period,
-        indicator_code,
-        sex,
-        value_text,
-        value_type,
-        case when not is_contradicted then obs_value end as obs_value,
-        case when is_contradicted or is_withdrawal then 'M_Q' else obs_status end as obs_status,
-        case when is_contradicted or is_withdrawal then 'conflict' else status_reason end as status_reason,
-        broken_rule_id,
-        is_conflict,
-        submission_id,
-        sheet,
-        cell,
-        load_id,
-        batch_no,
-        is_sample
-    from standing
-    -- what contradicts itself after a withdrawal is told; what was withdrawn is not
-    where not is_withdrawal or is_conflict
-    union all
-    select
-        collection_code,
-        municipality_code,
-        time_period,
-        indicator_code,
-        sex,
-        value_text,
-        value_type,
-        obs_value,
-        obs_status,
-        status_reason,
-        broken_rule_id,
-        false as is_conflict,
-        submission_id,
-        sheet,
-        cell,
-        load_id,
-        batch_no,
-        is_sample
-    from cells
-    where is_plain
-
-)
-
-select * from final
+-- A view: what is plain would else be written and indexed a second time, and that is nearly all of the country's cells.
+select
+    collection_code,
+    municipality_code,
+    time_period,
+    indicator_code,
+    sex,
+    value_text,
+    value_type,
+    obs_value,
+    obs_status,
+    status_reason,
+    broken_rule_id,
+    false as is_conflict,
+    submission_id,
+    sheet,
+    cell,
+    load_id,
+    batch_no,
+    is_sample
+from {{ ref('stg_submissions__cell') }}
+where is_plain
+union all
+select
+    collection_code,
+    municipality_code,
+    time_period,
+    indicator_code,
+    sex,
+    value_text,
+    value_type,
+    obs_value,
+    obs_status,
+    status_reason,
+    broken_rule_id,
+    is_conflict,
+    submission_id,
+    sheet,
+    cell,
+    load_id,
+    batch_no,
+    is_sample
+from {{ ref('stg_submissions__sorted_cell') }}

@@ -155,6 +155,8 @@ def _compile_rule(
             )
             for era in eras
         ]
+        if any(reference.period_offset > 0 for one in settled for side in one.sides for reference in references(side)):
+            raise CatalogueError(f"{owner}: it reads a later year, and is asked when the return comes")
         target = sql.slot(Reference(card.indicator_code, sex, 0))
         told = [
             found_and_expected(sql, one, rule.expression or "", _asked_decimals(era.catalogue, one))

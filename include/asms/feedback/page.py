@@ -27,7 +27,7 @@ def write_page(report: Report) -> str:
         "findings": [
             {
                 **{key: _clean(value) for key, value in asdict(item).items()},
-                "value_found": spell_figures(_clean(item.value_found) or "", "uk"),
+                "value_found": spell_figures(_clean(item.value_found) or "", "uk", item.value_expected),
                 "value_expected": spell_figures(_clean(item.value_expected) or "", "uk"),
                 "indicator": list(name_indicator(item)),
             }

@@ -346,7 +346,7 @@ def _write_item(sheet: Worksheet, row: int, style: _Style, numbered: tuple[int, 
         *((text, style.value(None, text)) for text in (clean(item.file_name), clean(item.sheet or "") or None)),
         (item.cell, style.line),
         ("\n".join(name_indicator(item)) or None, style.line),
-        *((_figures(text), style.value(None, text or "")) for text in (_found(item), item.value_expected)),
+        *((_figures(text, item), style.value(None, text or "")) for text in (_found(item), item.value_expected)),
         (clean_lines(f"{item.message_uk}\n{item.message_en}"), style.line),
         (clean_lines(f"{item.remedy_uk}\n{item.remedy_en}"), style.line),
         ((_shown(item.explanation_text) or "", style.open) if item.can_be_explained else ("—", style.grey)),
@@ -418,14 +418,14 @@ def _shown(text: str | None) -> str | None:
     return None if text is None else clean_lines(text, 500)
 
 
-def _figures(text: str | None) -> str | None:
-    return None if text is None else spell_figures(clean_lines(text, 500), "uk")
+def _figures(text: str | None, item: Item) -> str | None:
+    return None if text is None else spell_figures(clean_lines(text, 500), "uk", item.value_expected)
 
 
 def _note(item: Item) -> str:
     parts = [f"{words()['severity'][item.severity]['uk']}: {item.message_uk}", item.remedy_uk, item.message_en]
     if item.value_expected:
-        parts.insert(1, f"{words()['expected']['uk']}: {_figures(item.value_expected)}")
+        parts.insert(1, f"{words()['expected']['uk']}: {_figures(item.value_expected, item)}")
     return "\n".join(parts)
 
 

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _FIGURES = re.compile(rf"([≤≥<>=≈… ]*{_NUMBER}(?:[… ]+{_NUMBER})?[… ]*)( \(.*\))?")
 _GROUPED_FROM = 5
 """Digits of a whole number from which on its thousands are parted."""
+_QUOTIENT_DIGITS = 4
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 
 
@@ -64,12 +66,21 @@ def clean(value: object, longest: int = _LONGEST) -> str:
     return seen if len(seen) <= longest else seen[: longest - 1].rstrip() + "…"
 
 
-def spell_figures(text: str, language: Literal["uk", "en"]) -> str:
-    """A number or range, as the rules put it down («≤ 6632338.4»), as people of the language write it; other text as it is."""
+def spell_figures(text: str, language: Literal["uk", "en"], expected: str | None = None) -> str:
+    """A number or range, as the rules put it down («≤ 6632338.4»), as people of the language write it; other text as it is.
+
+    A quotient, which is told with what was divided («1.866595 (IMP.004 / IMP.002)»), is rounded, never as far as the figures that
+    were ``expected`` of it.
+    """
     found = _FIGURES.fullmatch(text)
     if found is None:
         return text
     thousands, point = ("\u00a0", ",") if language == "uk" else (",", ".")
+    figures = (
+        re.sub(_NUMBER, lambda number: _round(number[0], expected or ""), found[1])
+        if "/" in (found[2] or "")
+        else found[1]
+    )
 
     def spell(number: re.Match[str]) -> str:
         whole, _, fraction = number[0].partition(".")
@@ -77,7 +88,18 @@ def spell_figures(text: str, language: Literal["uk", "en"]) -> str:
         grouped = f"{int(whole):,}".replace(",", thousands) if is_long else whole
         return f"{grouped}{point}{fraction}" if fraction else grouped
 
-    return re.sub(_NUMBER, spell, found[1]) + (found[2] or "")
+    return re.sub(_NUMBER, spell, figures) + (found[2] or "")
+
+
+def _round(number: str, expected: str) -> str:
+    """``number`` to as few significant digits, four at least, as leave it on its own side of each figure in ``expected``."""
+    exact = Decimal(number)
+    limits = [Decimal(limit) for limit in re.findall(_NUMBER, expected)]
+    for digits in range(_QUOTIENT_DIGITS, len(number)):
+        rounded = exact.quantize(Decimal(1).scaleb(min(exact.adjusted() - digits + 1, 0)))
+        if all(exact.compare(limit) == rounded.compare(limit) for limit in limits):
+            return f"{rounded.normalize():f}"
+    return number
 
 
 def _subject(news: News) -> str:

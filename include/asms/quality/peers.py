@@ -214,14 +214,19 @@ def _statements(*, is_full: bool) -> Iterator[str]:
     yield CREATE_FOUND
     yield CREATE_VERDICTS
     yield _ANSWERED.format(
-        derived_redone=redone("derived", is_full=is_full), accepted_redone=redone("accepted", is_full=is_full)
+        derived_redone=redone("derived", is_full=is_full, is_computed=True),
+        accepted_redone=redone("accepted", is_full=is_full, is_computed=True),
     )
-    yield _MOVED.format(asked_redone=redone("asked", is_full=is_full))
+    yield _MOVED.format(asked_redone=redone("asked", is_full=is_full, is_computed=True))
     yield "analyze answered"
     yield "analyze moved"
     yield _FORGET
     yield _REMEMBER
-    yield _TOUCHED_ALL if is_full else _TOUCHED.format(finding_redone=redone("finding", is_full=is_full))
+    yield (
+        _TOUCHED_ALL
+        if is_full
+        else _TOUCHED.format(finding_redone=redone("finding", is_full=is_full, is_computed=True))
+    )
     yield "analyze touched"
     yield _COMPARED
     yield "analyze compared"

@@ -34,7 +34,7 @@ create temporary table found_now (
 
 CREATE_VERDICTS = "create temporary table verdict_now (rule_id text, verdict text, target_count bigint)"
 
-# Whether the build redoes the body and year of {alias}.
+# Whether the build redoes what bodies say, or what is computed of it, for the body and year of {alias}.
 _REDONE = """
 exists (
     select 1
@@ -42,6 +42,7 @@ exists (
     where
         changed_key.municipality_code = {alias}.municipality_code
         and changed_key.time_period = left({alias}.time_period, 4)
+        {and_answer_changed}
 )
 """
 
@@ -50,6 +51,7 @@ _NEXT_REDONE = """
 (earlier.municipality_code, earlier.time_period) in (
     select changed_key.municipality_code, cast(cast(changed_key.time_period as integer) - 1 as varchar)
     from ops.changed_key
+    where changed_key.reason != 'formula'
 )
 """
 
@@ -64,11 +66,11 @@ from staging.stg_submissions__cell as typed
 inner join raw.submission as submission on typed.submission_id = submission.submission_id
 """
 
-# A cell counts when its return holds the answer in force. Where two lines of a return give one code different values, both
-# are told.
+# A cell counts when its return holds the answer in force, as a plain one does. Where two lines of a return give one code different
+# values, both are told.
 _FIND_TYPING = f"""
 {_TYPED_CELLS}
-inner join staging.stg_submissions__latest_cell as in_force
+left join staging.stg_submissions__sorted_cell as in_force
     on
         in_force.submission_id = typed.submission_id
         and in_force.collection_code = typed.collection_code
@@ -78,8 +80,9 @@ inner join staging.stg_submissions__latest_cell as in_force
         and in_force.sex = typed.sex
 where
     typed.broken_rule_id is not null
+    and (typed.is_plain or in_force.submission_id is not null)
     and in_force.status_reason is distinct from 'conflict'
-    and {{in_force}}
+    and {{typed}}
 """
 
 # A trial is never the answer in force, and its cells are told all the same.
@@ -470,7 +473,7 @@ def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = Fals
     """
     yield CREATE_FOUND
     yield CREATE_VERDICTS
-    yield _scoped(_FIND_TYPING, "in_force", is_full=is_full)
+    yield _scoped(_FIND_TYPING, "typed", is_full=is_full)
     if not is_alone:
         yield _scoped(_FIND_TRIALS, "typed", is_full=is_full)
         yield _scoped(_FIND_CONFLICTS, "in_force", is_full=is_full)
@@ -502,9 +505,10 @@ def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) 
             yield _COUNT_CHECKS
 
 
-def redone(alias: str, *, is_full: bool) -> str:
-    """Condition: the build redoes the body and year of ``alias``."""
-    return "true" if is_full else _REDONE.format(alias=alias)
+def redone(alias: str, *, is_full: bool, is_computed: bool = False) -> str:
+    """Condition: the build redoes what the body of ``alias`` says of the year, or, when ``is_computed``, what is computed of it."""
+    answered = "" if is_computed else "and changed_key.reason != 'formula'"
+    return "true" if is_full else _REDONE.format(alias=alias, and_answer_changed=answered)
 
 
 def run_statements(

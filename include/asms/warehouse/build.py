@@ -112,13 +112,18 @@ where unit.category in ('H', 'K')
 on conflict do nothing
 """
 
-# A formula of period t that reads t+1 changes when t+1 does.
+# A formula of period t that reads t+1 changes when t+1 does. Rules read no later year, so what was found in t stays, and what of it
+# is accepted.
 _CHANGED_NEIGHBOURS = """
 insert into ops.changed_key (municipality_code, time_period, reason)
-select distinct changed_key.municipality_code, (changed_key.time_period::int - formula_input.period_offset)::text, 'neighbour'
+select
+    changed_key.municipality_code,
+    (changed_key.time_period::int - formula_input.period_offset)::text,
+    case when min(formula_input.period_offset) < 0 then 'neighbour' else 'formula' end
 from ops.changed_key
 cross join catalogue.formula_input
 where formula_input.period_offset != 0 and changed_key.reason in ('submissions', 'decisions', 'open_budget', 'registers')
+group by 1, 2
 on conflict do nothing
 """
 

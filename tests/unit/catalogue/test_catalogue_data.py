@@ -251,6 +251,16 @@ def test_a_rule_must_ask_about_its_own_card(catalogue: Catalogue) -> None:
     ]
 
 
+def test_a_rule_reads_no_later_year(catalogue: Catalogue) -> None:
+    """Not even through a formula: a build does not ask last year's rules again when the next year comes."""
+    rule = next(rule for rule in catalogue.rules if rule.rule_id == "CHK.WST.001.PER_CAPITA")
+    ahead = rule.model_copy(update={"expression": "WST.001 <= POP.D03 × 1000"})
+    rules = tuple(ahead if r is rule else r for r in catalogue.rules)
+    assert check_catalogue(replace(catalogue, rules=rules)) == [
+        "rule CHK.WST.001.PER_CAPITA: it reads a later year, and is asked when the return comes"
+    ]
+
+
 def test_only_the_population_can_be_held_against_the_register(catalogue: Catalogue) -> None:
     """The arrays know no other register: another code would silently be held against the population."""
     rule = next(rule for rule in catalogue.rules if rule.rule_id == "CHK.POP.001.REGISTER")

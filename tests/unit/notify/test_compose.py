@@ -199,6 +199,24 @@ def test_figures_are_spelled_as_the_language_does_and_other_text_stays(text: str
     assert (spell_figures(text, "uk"), spell_figures(text, "en")) == (uk, en)
 
 
+@pytest.mark.parametrize(
+    ("found", "expected", "told"),
+    [
+        ("1.866595 (IMP.004 / IMP.002)", "2 … 25", "1,867 (IMP.004 / IMP.002)"),
+        ("0.004999 (LND.010 / LND.008)", "0.005 … 300", "0,004999 (LND.010 / LND.008)"),
+        ("0.000412 (LND.010 / LND.008)", "0.005 … 300", "0,000412 (LND.010 / LND.008)"),
+        ("300.000123 (LND.010 / LND.008)", "0.005 … 300", "300,0001 (LND.010 / LND.008)"),
+        ("300.06789 (LND.010 / LND.008)", "0.005 … 300", "300,1 (LND.010 / LND.008)"),
+        ("162345.678912 (REV.001 × 1000 / POP.001)", "100 … 150000", "162\u00a0346 (REV.001 × 1000 / POP.001)"),
+        ("-0.5 (A.1 / B.1)", "≥ 0", "-0,5 (A.1 / B.1)"),
+        ("12345.678901", "≤ 100", "12\u00a0345,678901"),
+        ("1234.567891 (A.1 + A.2)", "≤ 1000", "1234,567891 (A.1 + A.2)"),
+    ],
+)
+def test_a_quotient_is_rounded_and_stays_on_its_side_of_what_was_expected(found: str, expected: str, told: str) -> None:
+    assert spell_figures(found, "uk", expected) == told
+
+
 def test_a_range_is_spelled_in_both_languages_in_both_parts() -> None:
     example = replace(EXAMPLE, value_found="6700000.5", value_expected="≤ 6632338.4")
     for part in parts(replace(NEWS, rules=(replace(RULE, examples=(example,)),))):

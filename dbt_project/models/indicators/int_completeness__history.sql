@@ -57,8 +57,8 @@ accepted as (
 
 ),
 
--- Joins of CTEs go by one column: of three, the planner takes them for one row each. Of one changed return it does so all the same,
--- and would loop over the cells of the form for each of its answers.
+-- Joins of CTEs go by one column: of three, the planner takes them for one row each. Of one changed return it does so all the
+-- same, and would loop over the cells of the form for each of its answers.
 arrivals as (
 
     select

@@ -26,6 +26,8 @@ import psycopg
 _HOST = "127.0.0.1"
 _STALE_LOCK_SECONDS = 30
 _STOP_SECONDS = 30
+_LEAVE_SECONDS = 1  # the server ends a session a moment after its client has closed it
+_OTHERS = "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid != pg_backend_pid()"
 _UNSHARE = ("unshare", "--user", "--map-user=65534", "--map-group=65534")
 _SERVER_SETTINGS = {
     "listen_addresses": f"'{_HOST}'",
@@ -100,11 +102,15 @@ def stop_if_unused(home: Path) -> bool:
     if port is None:
         return False
     password = str(_read_or_make_secret(home / "pg")["password"])
-    with psycopg.connect(host=_HOST, port=port, user="postgres", password=password, dbname="postgres") as connection:
-        row = connection.execute(
-            "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid != pg_backend_pid()"
-        ).fetchone()
-    return row == (0,) and stop(home)
+    with psycopg.connect(
+        host=_HOST, port=port, user="postgres", password=password, dbname="postgres", autocommit=True
+    ) as connection:
+        deadline = time.monotonic() + _LEAVE_SECONDS
+        while is_used := connection.execute(_OTHERS).fetchone() != (0,):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+    return not is_used and stop(home)
 
 
 def is_running(home: Path) -> bool:

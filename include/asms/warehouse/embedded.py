@@ -33,6 +33,7 @@ _SERVER_SETTINGS = {
     "listen_addresses": f"'{_HOST}'",
     "unix_socket_directories": "''",  # TCP only: a socket path below a long ASMS_HOME exceeds the 107 bytes it may have
     "max_connections": "100",
+    "shared_buffers": "'256MB'",
     "work_mem": "'32MB'",
     "maintenance_work_mem": "'128MB'",
     "max_wal_size": "'2GB'",
@@ -41,9 +42,6 @@ _SERVER_SETTINGS = {
     "log_timezone": "'UTC'",
     "jit": "off",  # compiling costs more than it saves on queries over thousands of expressions
 }
-
-
-_BUFFER_MEGABYTES = (128, 1024)
 
 
 class EmbeddedServerError(RuntimeError):
@@ -134,13 +132,6 @@ def bin_dir() -> Path:
     )
 
 
-def _buffer_megabytes() -> int:
-    """A sixteenth of the machine's memory within limits: indexes of ten years do not fit into less, and sixteen servers may run."""
-    least, most = _BUFFER_MEGABYTES
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    return min(max(memory // 16, least), most)
-
-
 def _initialise(base: Path, password: str) -> None:
     data = base / "data"
     if data.exists():  # a kill in the middle of initdb: there is no cluster yet, so there is nothing to lose
@@ -157,7 +148,6 @@ def _initialise(base: Path, password: str) -> None:
         password_file.unlink()
     with (data / "postgresql.conf").open("a", encoding="utf-8") as conf:
         conf.writelines(f"{name} = {value}\n" for name, value in _SERVER_SETTINGS.items())
-        conf.write(f"shared_buffers = '{_buffer_megabytes()}MB'\n")
     (base / "initialised").touch()
 
 

@@ -3,6 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
+        post_hook='analyze {{ this }}',
         indexes=[
             {
                 'columns': ['municipality_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
@@ -11,6 +12,8 @@
         ],
     )
 }}
+
+-- Small, and most of it comes with a few corrections: taken for empty, it would be gone through once for each cell.
 
 with
 

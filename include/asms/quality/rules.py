@@ -16,11 +16,9 @@ from psycopg import sql
 from asms.quality.corrections import check_corrections
 from asms.quality.rule_sql import NAMED_RULES, CompiledCheck, finding_statements, redone, run_statements
 from asms.quality.trial_sql import trial_statements
-from asms.warehouse.connection import Warehouse, read_number
+from asms.warehouse.connection import Warehouse
 
 logger = logging.getLogger(__name__)
-
-_MANY_KEYS = 300  # bodies and years from which on reading all cells is cheaper than looking theirs up
 
 SEVERITIES = ("fatal", "error", "warning", "info")
 
@@ -195,8 +193,7 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         # Temporary tables have no statistics, and of the years that are redone the planner expects a handful of cells: it would put
         # all cells in order to meet them, or go through them once for each.
         connection.execute("set enable_mergejoin = off")
-        if is_full or read_number(connection, "select count(*) from ops.changed_key") > _MANY_KEYS:
-            connection.execute("set enable_nestloop = off")
+        connection.execute("set enable_nestloop = off")
         checks = [CompiledCheck(*row) for row in connection.execute(_CHECKS)]
         has_checks = bool(checks)
 

@@ -21,7 +21,8 @@ def killed_scheduler() -> Iterator[tuple[int, int]]:
     ) as leader:  # fmt: skip
         assert leader.stdout is not None
         worker = int(leader.stdout.readline())
-        while "airflow worker" not in _command(worker):
+        # before that it is bash, whose script has the words too
+        while not _command(worker).startswith("airflow worker"):
             pass
         leader.kill()
         leader.wait()

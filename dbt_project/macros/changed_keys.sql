@@ -221,7 +221,7 @@ grouped as (
     {%- set code_column = meta.get('code_column', 'municipality_code') -%}
     delete from {{ target }} as target
     where
-        {% if redo_by.startswith('municipality') -%} {{ of_changed_bodies('target.' ~ code_column) }} and {% endif -%}
+        {% if is_by_body(redo_by) -%} {{ of_changed_bodies('target.' ~ code_column) }} and {% endif -%}
         {{ redo_condition('target', redo_by, code_column) }};
 
     insert into {{ target }} ({{ columns }})
@@ -237,6 +237,11 @@ grouped as (
     end
     $$
 {% endmacro %}
+
+{#- Whether the rows of a body are redone for its own changes, and not for those of others. -#}
+{% macro is_by_body(redo_by) -%}
+    {%- do return(redo_by in ('municipality', 'return', 'answer', 'municipality_and_next_year')) -%}
+{%- endmacro %}
 
 {#- Beside a condition on body and year, which no index holds: whose rows an index can find. -#}
 {% macro of_changed_bodies(code_column) -%}
@@ -254,12 +259,13 @@ grouped as (
     {%- if tested and tested.config.incremental_strategy == 'changed_keys' and has_changed_keys() -%}
         {%- set meta = tested.config.meta or {} -%}
         {%- set code_column = meta.get('code_column', 'municipality_code') -%}
-        {%- set asked = (code_column ~ ', ') if code_column in tested.columns and meta.get('redo_by') not in ('year', 'area') else '' -%}
+        {%- set redo_by = meta.get('redo_by', 'municipality') -%}
+        {%- set asked = (code_column ~ ', ') if code_column in tested.columns and is_by_body(redo_by) else '' -%}
         {%- do conditions.append(of_changed_bodies(code_column)) if asked -%}
         {%- do conditions.append(
             '(' ~ asked ~ 'left(time_period, 4)) in (select ' ~ ('municipality_code, ' if asked else '')
             ~ 'time_period from staging.stg_ops__changed_key'
-            ~ (' where is_' ~ meta.redo_by ~ '_changed' if meta.get('redo_by') in ('return', 'answer') else '') ~ ')'
+            ~ (' where is_' ~ redo_by ~ '_changed' if redo_by in ('return', 'answer') else '') ~ ')'
         ) -%}
     {%- endif -%}
     {%- if conditions -%}

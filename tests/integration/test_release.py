@@ -79,6 +79,19 @@ def test_a_release_costs_what_changed(warehouse: Warehouse, tmp_path: Path) -> N
     assert _read(warehouse) == [("UA1", 1.0, 2, 1), ("UA2", 2.0, 2, 2), ("UA4", 4.0, 2, 2)]
 
 
+def test_of_many_groups_those_that_differ_are_compared_row_by_row(warehouse: Warehouse, tmp_path: Path) -> None:
+    many = [(f"UA{number:02}", float(number), "a") for number in range(40)]
+    _publish(warehouse, tmp_path, many)
+    swapped = [("UA00", 1.0, "b"), ("UA01", 0.0, "b"), *many[2:-1], ("UA99", None, "b")]  # the sum of all values stays
+    change = _publish(warehouse, tmp_path, swapped).tables[0]
+    assert (change.row_count, change.inserted_count, change.ended_count) == (40, 3, 3)
+    assert [row[:2] for row in _read(warehouse)] == sorted(row[:2] for row in swapped)
+    with pytest.raises(ReconciliationError, match="several rows of one key"):
+        _publish(warehouse, tmp_path, [*swapped, swapped[-1]])
+    with pytest.raises(ReconciliationError, match="41 rows built, but the releases' own counts lead to 40"):
+        _publish(warehouse, tmp_path, [*swapped, (None, 1.0, "c")])  # type: ignore[list-item]
+
+
 def test_readers_joins_are_planned_for_one_pointer(warehouse: Warehouse, tmp_path: Path) -> None:
     _publish(warehouse, tmp_path, [("UA1", 1.0, "a")])
     with warehouse.connect("publisher") as connection:

@@ -657,7 +657,10 @@ def _write_changes(
         "build_columns": _names(mart.column_names, "mart"),
         "first_key": sql.Identifier(mart.key[0]),
         "content": _content(mart),
-        "hashes": _hash_sum(mart, "mart"),
+        # 60 bits of a row's md5, returned in place of the row: all rows of a first release are more than memory holds
+        "bits": sql.SQL("('x' || substr(md5(row({})::text), 1, 15))::bit(60)::bigint as bits").format(
+            _names(mart.business_names, "mart")
+        ),
         "redone": extent.condition,
     }
     connection.execute("drop table if exists pg_temp.change")
@@ -678,17 +681,17 @@ def _write_changes(
         connection,
         sql.SQL(
             "with mart as (update {published} as mart set release_to = %(new)s from change where mart.ctid = change.ended "
-            "returning mart.*) select count(*), {hashes} from mart"
+            "returning {bits}) select count(*), coalesce(sum(bits), 0) from mart"
         ).format(**parts),
         new,
     )
     inserted, inserted_hashes = _count_and_hashes(
         connection,
         sql.SQL(
-            "with mart as (insert into {published} ({columns}, release_from) select {build_columns}, %(new)s "
+            "with mart as (insert into {published} as mart ({columns}, release_from) select {build_columns}, %(new)s "
             "from change inner join {build} as mart on mart.ctid = change.inserted "
             # rows of one body side by side: who reads one need not fetch a page for each
-            "order by mart.{first_key} returning *) select count(*), {hashes} from mart"
+            "order by mart.{first_key} returning {bits}) select count(*), coalesce(sum(bits), 0) from mart"
         ).format(**parts),
         new,
     )
@@ -709,13 +712,6 @@ def _count_and_hashes(connection: psycopg.Connection, query: sql.Composed, relea
     row = connection.execute(query, {"new": release_id}).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always gives a row
     return int(row[0]), int(row[1])
-
-
-def _hash_sum(mart: Mart, alias: str) -> sql.Composed:
-    """Order-free hash of rows: the sum of 60 bits of the md5 of each row's business columns."""
-    return sql.SQL("coalesce(sum(('x' || substr(md5(row({})::text), 1, 15))::bit(60)::bigint::numeric), 0)").format(
-        _names(mart.business_names, alias)
-    )
 
 
 def _reconcile(connection: psycopg.Connection, mart: Mart, change: TableChange, extent: _Extent) -> None:

@@ -55,7 +55,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The two halves of `peer_group`: a model that filters by the second first need not join the rest to the groups. -#}
 {% macro redo_group(alias) -%}
     exists (
         select 1
@@ -68,68 +67,15 @@
     )
 {%- endmacro %}
 
-{% macro redo_cell(alias) -%}
-    ({{ alias }}.indicator_code, {{ alias }}.sex, {{ alias }}.time_period) in (
-        select
-            changed_cell.indicator_code,
-            changed_cell.sex,
-            changed_cell.time_period
-        from changed_cell
-    )
-{%- endmacro %}
-
 {#-
-    Three CTEs, the last called `grouped`: the facts in the peer groups that their bodies are in on the last day of their year, of
-    one `kind` of groups or of all. In a build of changes the cells of find_changed_cells(), in all groups: which of them changed,
-    redo_group() tells. `offset 0` holds the order: the few cells that changed, then their places in groups. The planner would join
-    every fact to every group that changed in its year, whether the body is in it or not.
--#}
-{% macro facts_in_groups(columns, where='true', kind=none) -%}
-facts as (
-
-    select
-        {%- for column in columns %}
-        fact.{{ column }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from {{ ref('fct_indicator_value') }} as fact
-    where {{ where }} and {% if is_incremental() or not execute %}{{ redo_cell('fact') }}{% else %}true{% endif %}
-    offset 0
-
-),
-
-memberships as (
-
-    select * from {{ ref('int_peer_group__membership') }}
-    {%- if kind %}
-    where peer_group_kind = '{{ kind }}'
-    {%- endif %}
-
-),
-
-grouped as (
-
-    select
-        memberships.peer_group_code,
-        facts.*
-    from facts
-    inner join memberships
-        on
-            facts.municipality_code = memberships.municipality_code
-            and left(facts.time_period, 4) between memberships.first_year and memberships.last_year
-    offset 0
-
-)
-{%- endmacro %}
-
-{#-
-    Before a model that is built by peer groups: the temporary table changed_cell, the groups, indicators, sexes and periods in
-    which a body that changed says otherwise than its profile holds. Profiles are made after all of those models, so what they
-    hold is what was worked in; there are none before the first full build.
+    Before a model that is built by peer groups: the temporary tables changed_entry, the cells in which a body says otherwise than
+    its profile holds, and changed_cell, the groups, indicators, sexes and periods of them. Profiles are made after all of those
+    models, so what they hold is what was worked in; there are none before the first full build.
 -#}
 {% macro find_changed_cells() -%}
     {%- set profiles = adapter.get_relation(this.database, this.schema, 'mart_profile_value') if execute and is_incremental() -%}
     {%- if execute and is_incremental() %}
-        create temporary table changed_cell on commit drop as
+        create temporary table changed_entry on commit drop as
         with
 
         fact as (
@@ -150,37 +96,36 @@ grouped as (
             select * from {{ ref('fct_indicator_value') }} where false
             {%- endif %}
 
-        ),
-
-        differing as (
-
-            select
-                coalesce(fact.municipality_code, held.municipality_code) as municipality_code,
-                coalesce(fact.indicator_code, held.indicator_code) as indicator_code,
-                coalesce(fact.sex, held.sex) as sex,
-                coalesce(fact.time_period, held.time_period) as time_period
-            from fact
-            full join held
-                on
-                    fact.municipality_code = held.municipality_code
-                    and fact.collection_code = held.collection_code
-                    and fact.indicator_code = held.indicator_code
-                    and fact.time_period = held.time_period
-                    and fact.sex = held.sex
-            where
-                (fact.municipality_code, fact.obs_value, fact.unit_measure, fact.is_sample)
-                is distinct from (held.municipality_code, held.obs_value, held.unit_measure, held.is_sample)
-
         )
 
+        select
+            coalesce(fact.municipality_code, held.municipality_code) as municipality_code,
+            coalesce(fact.collection_code, held.collection_code) as collection_code,
+            coalesce(fact.indicator_code, held.indicator_code) as indicator_code,
+            coalesce(fact.sex, held.sex) as sex,
+            coalesce(fact.time_period, held.time_period) as time_period
+        from fact
+        full join held
+            on
+                fact.municipality_code = held.municipality_code
+                and fact.collection_code = held.collection_code
+                and fact.indicator_code = held.indicator_code
+                and fact.time_period = held.time_period
+                and fact.sex = held.sex
+        where
+            (fact.municipality_code, fact.obs_value, fact.unit_measure, fact.is_sample)
+            is distinct from (held.municipality_code, held.obs_value, held.unit_measure, held.is_sample);
+
+        create temporary table changed_cell on commit drop as
         select distinct
             membership.peer_group_code,
-            differing.indicator_code,
-            differing.sex,
-            differing.time_period
-        from differing
+            changed.indicator_code,
+            changed.sex,
+            changed.time_period
+        from changed_entry as changed
         inner join {{ ref('int_peer_group__membership') }} as membership
-            on differing.municipality_code = membership.municipality_code;
+            on changed.municipality_code = membership.municipality_code;
+        analyze changed_entry;
         analyze changed_cell
     {%- endif -%}
 {%- endmacro %}
@@ -246,6 +191,20 @@ grouped as (
 {#- Beside a condition on body and year, which no index holds: whose rows an index can find. -#}
 {% macro of_changed_bodies(code_column) -%}
     {{ code_column }} = any(array(select distinct municipality_code from staging.stg_ops__changed_key))
+{%- endmacro %}
+
+{#- The same of the bodies in the raions whose sums are redone (`area`). -#}
+{% macro of_changed_places(code_column) -%}
+    {{ code_column }} = any(
+        array(
+            select place.municipality_code
+            from {{ ref('int_municipality__described') }} as place
+            where
+                coalesce(place.raion_code, place.municipality_code) in (
+                    select changed_area.area_code from {{ ref('int_area__changed') }} as changed_area
+                )
+        )
+    )
 {%- endmacro %}
 
 {#-

@@ -46,8 +46,8 @@ def test_the_marts_are_those_that_readers_rely_on(marts: list[Node]) -> None:
         "dim_user", "fct_area_value", "fct_boundary_event", "fct_budget_monthly", "fct_budget_revision", "fct_completeness",
         "fct_correction", "fct_indicator_recast", "fct_indicator_value", "fct_observation_history", "fct_register_value",
         "fct_return_history", "mart_boundary_crosswalk", "mart_budget_profile", "mart_budget_tree", "mart_completeness_by_year",
-        "mart_data_quality", "mart_indicator_peer_stats", "mart_municipality_profile", "mart_nearest_peer", "mart_profile_place",
-        "mart_profile_value",
+        "mart_data_quality", "mart_indicator_peer_stats", "mart_municipality_profile", "mart_nearest_peer", "mart_peer_value",
+        "mart_profile_place", "mart_profile_value",
     ]  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def test_arithmetic_and_cases_have_unit_tests(manifest: Node) -> None:
     tested = {test["model"] for test in manifest["unit_tests"].values()}
     assert tested >= {
         "stg_submissions__cell", "stg_submissions__sorted_cell", "int_observation__accepted", "int_budget__monthly",
-        "fct_completeness", "mart_municipality_profile", "mart_profile_place", "mart_profile_value", "dim_municipality",
+        "fct_completeness", "mart_municipality_profile", "mart_peer_value", "mart_profile_place", "mart_profile_value", "dim_municipality",
         "int_completeness__history", "int_completeness__answered", "mart_completeness_by_year", "int_observation__history",
         "int_observation__correction",
     }  # fmt: skip

@@ -519,6 +519,10 @@ def test_changed_keys_give_what_a_full_build_gives(own_house: House) -> None:
         (VINNYTSIA, 3, 410.0, 1, 100.0), (LUTSK, 3, 410.0, 2, 0.0), (KOVEL, 3, 410.0, 2, 0.0),
     }  # fmt: skip
     by_keys = own_house.hashes()
+    # as a build leaves it that was stopped before the profiles: what was worked into the groups is worked in once more
+    own_house.execute(
+        "delete from build.mart_profile_value where municipality_code in (select municipality_code from ops.changed_key)"
+    )
     own_house.rebuild_models()
     assert own_house.hashes() == by_keys, "running it again changes nothing"
     own_house.rebuild_models("--full-refresh")

@@ -315,7 +315,7 @@ def test_bi_cannot_write_what_it_reads(warehouse: Warehouse, tmp_path: Path) -> 
 
 
 def _manifest_with_a_view(folder: Path) -> Path:
-    """The mart as a view of two that nobody is served."""
+    """The mart as a view of two that nobody is served, beside one that is not published."""
     file = _manifest(folder)
     nodes = json.loads(file.read_text())["nodes"]
     (node,) = nodes.values()
@@ -332,6 +332,7 @@ def _manifest_with_a_view(folder: Path) -> Path:
             },
             "columns": {c: {"name": c, "data_type": kind, "description": "x / x"} for c, kind in columns.items()},
         }  # fmt: skip
+    nodes["inside"] = {"resource_type": "model", "schema": "build", "config": {"meta": {"is_published": False}}}
     file.write_text(json.dumps({"nodes": nodes}))
     return file
 

@@ -19,6 +19,7 @@ with
 cells as (
 
     select * from {{ ref('int_observation__on_current') }}
+    {% if is_incremental() %} where {{ of_changed_places('municipality_code') }} {% endif %}
 
 ),
 
@@ -43,12 +44,14 @@ places as (
 recast_values as (
 
     select * from {{ ref('int_indicator__recast') }}
+    {% if is_incremental() %} where {{ of_changed_places('municipality_code') }} {% endif %}
 
 ),
 
 as_reported as (
 
     select * from {{ ref('int_indicator__derived') }}
+    {% if is_incremental() %} where {{ of_changed_places('municipality_code') }} {% endif %}
 
 ),
 

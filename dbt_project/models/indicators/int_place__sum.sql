@@ -3,13 +3,13 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
-        pre_hook=['set local enable_nestloop = off', 'set local enable_mergejoin = off'],
+        pre_hook=['set local enable_nestloop = off', 'set local enable_mergejoin = off', 'set local enable_sort = off'],
         indexes=[{'columns': ['place_code', 'time_period', 'indicator_code', 'sex', 'collection_code'], 'unique': true}],
     )
 }}
 
 -- Sums are taken as numeric, which does not depend on order. The planner takes what it scans twice for one row, and would join
--- cells with cells by nested loops: minutes in place of a second.
+-- cells with cells by nested loops: minutes in place of a second. It would also put all cells in order to add them up.
 
 with
 
@@ -31,6 +31,7 @@ everywhere as (
         cell.*
     from {{ ref('int_observation__on_current') }} as cell
     inner join municipalities on cell.municipality_code = municipalities.municipality_code
+    {% if is_incremental() %} where {{ of_changed_places('cell.municipality_code') }} {% endif %}
 
 ),
 

@@ -14,13 +14,15 @@
 }}
 
 -- depends_on: {{ ref('stg_ops__changed_key') }}
+-- depends_on: {{ ref('fct_indicator_value') }}
 
 with
 
-{{ facts_in_groups([
-    'municipality_code', 'collection_code', 'indicator_code', 'time_period', 'period_start', 'sex', 'unit_measure', 'obs_value',
-    'is_sample',
-]) }},
+peer_values as (
+
+    select * from {{ ref('mart_peer_value') }}
+
+),
 
 groups as (
 
@@ -29,52 +31,31 @@ groups as (
         peer_group_kind,
         name_uk,
         name_en
-    from memberships
-
-),
-
--- by the key alone: names beside it would be sorted along for every body
-stats as (
-
-    select
-        peer_group_code,
-        collection_code,
-        indicator_code,
-        time_period,
-        sex,
-        min(period_start) as period_start,
-        min(unit_measure) as unit_measure,
-        count(obs_value) as n,
-        percentile_cont(0.5) within group (order by obs_value) as median,
-        percentile_cont(0.25) within group (order by obs_value) as q1,
-        percentile_cont(0.75) within group (order by obs_value) as q3,
-        bool_or(is_sample) as is_sample
-    from grouped
-    where {% if is_incremental() or not execute %}{{ redo_group('grouped') }}{% else %}true{% endif %}
-    group by peer_group_code, collection_code, indicator_code, time_period, sex
+    from {{ ref('int_peer_group__membership') }}
 
 ),
 
 final as (
 
     select
-        stats.peer_group_code,
+        peer_values.peer_group_code,
         groups.peer_group_kind,
         groups.name_uk as peer_group_name_uk,
         groups.name_en as peer_group_name_en,
-        stats.collection_code,
-        stats.indicator_code,
-        stats.time_period,
-        stats.period_start,
-        stats.sex,
-        stats.unit_measure,
-        stats.n,
-        stats.median,
-        stats.q1,
-        stats.q3,
-        stats.is_sample
-    from stats
-    inner join groups on stats.peer_group_code = groups.peer_group_code
+        peer_values.collection_code,
+        peer_values.indicator_code,
+        peer_values.time_period,
+        peer_values.period_start,
+        peer_values.sex,
+        peer_values.unit_measure,
+        peer_values.n,
+        peer_values.median,
+        peer_values.q1,
+        peer_values.q3,
+        peer_values.is_sample
+    from peer_values
+    inner join groups on peer_values.peer_group_code = groups.peer_group_code
+    where {{ only_changed_keys('peer_values', 'peer_group') }}
 
 )
 

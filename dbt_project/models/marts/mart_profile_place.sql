@@ -14,92 +14,52 @@
 }}
 
 -- depends_on: {{ ref('stg_ops__changed_key') }}
+-- depends_on: {{ ref('fct_indicator_value') }}
 
 with
 
-{{ facts_in_groups(
-    ['municipality_code', 'collection_code', 'indicator_code', 'time_period', 'sex', 'obs_value'],
-    where='fact.obs_value is not null',
-    kind=var('profile_peer_group_kind'),
-) }},
+peer_values as (
 
-peer_stats as (
-
-    select * from {{ ref('mart_indicator_peer_stats') }}
+    select * from {{ ref('mart_peer_value') }}
 
 ),
 
--- the different values of a group and how many have each
-counted as (
+memberships as (
 
-    select
-        peer_group_code,
-        collection_code,
-        indicator_code,
-        time_period,
-        sex,
-        obs_value,
-        count(*) as equal_count
-    from grouped
-    where {% if is_incremental() or not execute %}{{ redo_group('grouped') }}{% else %}true{% endif %}
-    group by peer_group_code, collection_code, indicator_code, time_period, sex, obs_value
+    select * from {{ ref('int_peer_group__membership') }}
 
 ),
 
-placed as (
+grouped as (
 
-    select
-        *,
-        sum(equal_count) over own_group as not_more_count,
-        (row_number() over own_group - 1) / {{ var("profile_place_values") }} as block_no
-    from counted
-    window
-        own_group as (
-            partition by peer_group_code, collection_code, indicator_code, time_period, sex
-            order by obs_value
+    select *
+    from peer_values
+    where
+        peer_group_code in (
+            select memberships.peer_group_code
+            from memberships
+            where memberships.peer_group_kind = '{{ var("profile_peer_group_kind") }}'
         )
-
-),
-
-blocks as (
-
-    select
-        peer_group_code,
-        collection_code,
-        indicator_code,
-        time_period,
-        sex,
-        case when block_no = 0 then '-Infinity' else min(obs_value) end as from_value,
-        array_agg(obs_value order by obs_value) as obs_values,
-        min(not_more_count - equal_count)::integer
-        || array_agg(not_more_count::integer order by obs_value) as lower_counts
-    from placed
-    group by peer_group_code, collection_code, indicator_code, time_period, sex, block_no
+        and {{ only_changed_keys('peer_values', 'peer_group') }}
 
 ),
 
 final as (
 
     select
-        blocks.indicator_code,
-        blocks.time_period,
-        blocks.peer_group_code,
-        blocks.sex,
-        blocks.collection_code,
+        grouped.indicator_code,
+        grouped.time_period,
+        grouped.peer_group_code,
+        grouped.sex,
+        grouped.collection_code,
         blocks.from_value,
-        peer_stats.n,
-        peer_stats.median,
+        grouped.n,
+        grouped.median,
         blocks.obs_values,
         blocks.lower_counts,
         null::bigint as release_from
-    from blocks
-    inner join peer_stats
-        on
-            blocks.peer_group_code = peer_stats.peer_group_code
-            and blocks.collection_code = peer_stats.collection_code
-            and blocks.indicator_code = peer_stats.indicator_code
-            and blocks.time_period = peer_stats.time_period
-            and blocks.sex = peer_stats.sex
+    from grouped
+    cross join lateral {{ blocks_of_values('grouped.obs_values') }} as blocks  -- noqa: ST05
 
 )
 

@@ -96,7 +96,7 @@ class PublishResult:
 
 
 def read_contracts(manifest: Path) -> list[Mart]:
-    """Read the contracts of the marts (models in schema ``build``) from dbt's manifest.
+    """Read the contracts of the marts (models in schema ``build``) from dbt's manifest, but for those that are not published.
 
     Raises:
         PublishError: a mart without an enforced contract, a key, a typed column or a description.
@@ -107,6 +107,8 @@ def read_contracts(manifest: Path) -> list[Mart]:
         if node["resource_type"] != "model" or node["schema"] != "build":
             continue
         meta = node["config"].get("meta", {})
+        if not meta.get("is_published", True):
+            continue
         columns = tuple(
             (c["name"], c["data_type"] or "", c["description"])
             for c in node["columns"].values()

@@ -4,7 +4,7 @@ What belongs: ids, the no-op on unchanged bytes, the status row. What does not: 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +13,7 @@ import psycopg
 from asms.findings import Finding, insert_findings
 from asms.sources import SourceResult
 from asms.warehouse.connection import Warehouse
-from asms.warehouse.copy import copy_blocks, copy_rows, prefix_lines
+from asms.warehouse.copy import copy_blocks, copy_rows
 
 Store = Callable[[bytes], str]
 """Puts bytes into the landing store and returns their sha256 (hex)."""
@@ -48,12 +48,13 @@ class Beside:
 class Reading:
     """What a reader cut out of one answer: rows in the order of ``Feed.columns``, and findings without load or delivery.
 
-    A reader of many rows gives ``blocks`` instead, as ``asms.warehouse.copy.format_rows`` makes them.
+    A reader of many rows gives ``blocks`` instead: called with what stands before each line (the load), it makes them as
+    ``asms.warehouse.copy.format_rows`` does.
     """
 
     rows: Iterable[Sequence[object]] = ()
     findings: Sequence[Finding] = ()
-    blocks: Iterable[str] = ()
+    blocks: Callable[[str], Iterable[str]] | None = None
     beside: Sequence[Beside] = ()
 
 
@@ -139,10 +140,10 @@ def _load(
         "values (%s, %s, %s, %s, 'loaded', %s)",
         (load_id, feed.source, delivery_id, feed.reader_version, is_sample),
     )
-    row_count = _copy_blocks(connection, feed, load_id, reading.blocks)
-    row_count += copy_rows(
-        connection, feed.table, ("load_id", *feed.columns), ((load_id, *row) for row in reading.rows)
-    )
+    columns = ("load_id", *feed.columns)
+    row_count = copy_rows(connection, feed.table, columns, ((load_id, *row) for row in reading.rows))
+    if reading.blocks:
+        row_count += copy_blocks(connection, feed.table, columns, reading.blocks(f"{load_id}\t"))
     for other in reading.beside:
         copy_rows(connection, other.table, ("load_id", *other.columns), ((load_id, *row) for row in other.rows))
     finding_count = insert_findings(
@@ -154,19 +155,6 @@ def _load(
         "update ops.load set row_count = %s, finding_count = %s where load_id = %s", (row_count, finding_count, load_id)
     )
     return row_count
-
-
-def _copy_blocks(connection: psycopg.Connection, feed: Feed, load_id: str, blocks: Iterable[str]) -> int:
-    count = 0
-
-    def prefixed() -> Iterator[str]:
-        nonlocal count
-        for block in blocks:
-            count += block.count("\n")
-            yield prefix_lines(block, load_id)
-
-    copy_blocks(connection, feed.table, ("load_id", *feed.columns), prefixed())
-    return count
 
 
 def record_status(warehouse: Warehouse, result: SourceResult) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -196,7 +197,7 @@ def _take(run: _Run, request: Request, body: bytes, standing: Mapping[str, "_Sta
         stored = [(month.rep_period, month.sha256, len(month.rows), month.total_amount) for month in news]
         gone = [(period, "", 0, None) for period in lost]
         return Reading(
-            blocks=_blocks(request, news),
+            blocks=partial(_blocks, request, news),
             findings=(*answer.findings, *_smaller_months(request, news, standing)),
             beside=(Beside(_MONTH_TABLE, _MONTH_COLUMNS, [(*request.key, *month) for month in (*stored, *gone)]),),
         )
@@ -208,9 +209,9 @@ def _take(run: _Run, request: Request, body: bytes, standing: Mapping[str, "_Sta
     tally.outcomes[booking.outcome] += 1
 
 
-def _blocks(request: Request, months: Iterable[Month]) -> Iterator[str]:
-    """Rows of raw.open_budget_row after ``load_id``, as COPY takes them."""
-    asked = "\t".join(request.key)
+def _blocks(request: Request, months: Iterable[Month], before: str) -> Iterator[str]:
+    """Rows of raw.open_budget_row as COPY takes them, with ``before`` (the load) in front of each."""
+    asked = before + "\t".join(request.key)
     for month in months:
         lines = zip(month.row_nos, month.lines, strict=True)
         yield "".join([f"{asked}\t{row_no}\t{line}\n" for row_no, line in lines])

@@ -259,7 +259,7 @@ def read_month(
     if not news and not lost:
         return None
     gone = [(payer.edrpou, payer.municipality_code, day, _next(standing, day), "", 0, None) for day in lost]
-    # when its turn comes: a new day is spelled while the server takes in the one before it
+    # when its turn comes: a new day is spelled and hashed while the server takes in the one before it
     stored = (
         (payer.edrpou, payer.municipality_code, day.trans_date, _next(standing, day.trans_date), day.sha256, len(day.rows),
          day.total_amount)
@@ -269,7 +269,7 @@ def read_month(
     if days and str(days[-1].trans_date) > (watermark or ""):
         beside.append(move_watermark(FEED.source, payer.edrpou, str(days[-1].trans_date)))
     return Reading(
-        blocks=_blocks(news),
+        blocks=partial(_blocks, news),
         findings=(*new, *odd_amounts(news, FEED.source, path), *_smaller_days(payer, path, news, standing)),
         beside=beside,
     )
@@ -285,10 +285,11 @@ def standing_days(connection: psycopg.Connection, payer: str, first: date, last:
     return {row[0]: Standing(row[1], row[2], row[3], None if row[4] is None else float(row[4])) for row in found}
 
 
-def _blocks(days: Iterable[Day]) -> Iterator[str]:
+def _blocks(days: Iterable[Day], before: str) -> Iterator[str]:
     row_no = 1
     for day in days:
-        yield day.lines(row_no)
+        yield day.lines(before, row_no)
+        _ = day.sha256  # asked for here: the server is busy with the day's rows, and later it would wait
         row_no += len(day.rows)
 
 

@@ -20,7 +20,7 @@ import msgspec
 from asms.findings import Finding
 from asms.sources import SourceError, TransientSourceError
 from asms.sources.new_column import new_columns, titles_of
-from asms.warehouse.copy import format_rows
+from asms.warehouse.copy import format_columns
 
 _Read = TypeVar("_Read")
 Value = str | int | float | None
@@ -164,7 +164,8 @@ class Day:
     @cached_property
     def block(self) -> str:
         """Rows as COPY takes them, without ``row_no``."""
-        return format_rows([msgspec.structs.astuple(row) for row in self.rows])
+        _, *columns = zip(*map(msgspec.structs.astuple, self.rows), strict=True)
+        return format_columns([[str(self.trans_date)] * len(self.rows), *columns])
 
     @cached_property
     def sha256(self) -> str:
@@ -178,10 +179,10 @@ class Day:
         except ValueError:
             return None
 
-    def lines(self, first_no: int) -> str:
-        """Rows as COPY takes them, numbered from ``first_no``."""
+    def lines(self, before: str, first_no: int) -> str:
+        """Rows as COPY takes them, numbered from ``first_no``, with ``before`` in front of each."""
         lines = self.block.split("\n")
-        return "\n".join([f"{number}\t{line}" for number, line in enumerate(lines[:-1], start=first_no)]) + "\n"
+        return "".join([f"{before}{number}\t{line}\n" for number, line in enumerate(lines[:-1], start=first_no)])
 
 
 def read_days(data: bytes, payer: str, first: date, last: date) -> list[Day]:

@@ -56,7 +56,7 @@ def test_transactions_are_streamed_into_raw(warehouse: Warehouse) -> None:
     cpu = {"load": 0.0, "copy": 0.0}
     first = date(2024, 1, 1)
     data = _answer(first, 1_000_000)
-    block = "".join(day.lines("", 1) for day in read_days(data, PAYER.edrpou, first, first + timedelta(days=30)))
+    block = "".join(day.block("", 1) for day in read_days(data, PAYER.edrpou, first, first + timedelta(days=30)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with warehouse.connect("loader", autocommit=True) as connection, warehouse.connect("admin") as bare:
         add_years(connection, FEED.table, {2024})

@@ -194,7 +194,7 @@ def _take(run: _Run, request: Request, body: bytes, standing: Mapping[str, "_Sta
         if not answer.months and not standing:
             return None
         news = [month for month in answer.months if _is_news(month, standing)]
-        stored = [(month.rep_period, month.sha256, len(month.rows), month.total_amount) for month in news]
+        stored = [(month.rep_period, month.sha256, len(month.row_nos), month.total_amount) for month in news]
         gone = [(period, "", 0, None) for period in lost]
         return Reading(
             blocks=partial(_blocks, request, news),

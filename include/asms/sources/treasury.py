@@ -288,7 +288,7 @@ def standing_days(connection: psycopg.Connection, payer: str, first: date, last:
 def _blocks(days: Iterable[Day], before: str) -> Iterator[str]:
     row_no = 1
     for day in days:
-        yield day.lines(before, row_no)
+        yield day.block(before, row_no)
         _ = day.sha256  # asked for here: the server is busy with the day's rows, and later it would wait
         row_no += len(day.rows)
 

@@ -162,14 +162,15 @@ class Day:
     rows: Sequence[Transaction]
 
     @cached_property
-    def block(self) -> str:
-        """Rows as COPY takes them, without ``row_no``."""
+    def lines(self) -> list[str]:
+        """Rows as COPY takes them, without ``row_no`` and line ends."""
         _, *columns = zip(*map(msgspec.structs.astuple, self.rows), strict=True)
         return format_columns([[str(self.trans_date)] * len(self.rows), *columns])
 
     @cached_property
     def sha256(self) -> str:
-        return hashlib.sha256("".join(sorted(self.block.splitlines(keepends=True))).encode()).hexdigest()
+        block = "\n".join(self.lines) + "\n"
+        return hashlib.sha256("".join(sorted(block.splitlines(keepends=True))).encode()).hexdigest()
 
     @cached_property
     def total_amount(self) -> float | None:
@@ -179,10 +180,9 @@ class Day:
         except ValueError:
             return None
 
-    def lines(self, before: str, first_no: int) -> str:
+    def block(self, before: str, first_no: int) -> str:
         """Rows as COPY takes them, numbered from ``first_no``, with ``before`` in front of each."""
-        lines = self.block.split("\n")
-        return "".join([f"{before}{number}\t{line}\n" for number, line in enumerate(lines[:-1], start=first_no)])
+        return "".join([f"{before}{number}\t{line}\n" for number, line in enumerate(self.lines, start=first_no)])
 
 
 def read_days(data: bytes, payer: str, first: date, last: date) -> list[Day]:

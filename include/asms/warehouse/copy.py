@@ -20,7 +20,6 @@ _NUMBERS = frozenset({int, float})
 _UNLIKE = re.compile(
     "[en]|0[.]0000"
 )  # numbers that msgspec writes otherwise than str(): the very small, the very large, and nan
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
 
 
 def copy_rows(
@@ -63,13 +62,13 @@ def _copy_statement(table: str, columns: tuple[str, ...]) -> bytes:
 
 def format_rows(rows: Sequence[Sequence[object]]) -> str:
     """``rows`` in the text format of COPY, a line each."""
-    return format_columns(zip(*rows, strict=True))
-
-
-def format_columns(columns: Iterable[Sequence[object]]) -> str:
-    """As ``format_rows``, of columns: what is to be spelled or escaped is looked for in a column and not value by value."""
-    lines = list(map("\t".join, zip(*map(_spell_column, columns), strict=True)))
+    lines = format_columns(zip(*rows, strict=True))
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def format_columns(columns: Iterable[Sequence[object]]) -> list[str]:
+    """Lines of ``format_rows`` without their ends. What is to be spelled or escaped is looked for in a column, not value by value."""
+    return list(map("\t".join, zip(*map(_spell_column, columns), strict=True)))
 
 
 def _spell_column(values: Sequence[object]) -> Sequence[str]:
@@ -94,7 +93,12 @@ def _spell_column(values: Sequence[object]) -> Sequence[str]:
 def _escape_texts(texts: Sequence[str]) -> Sequence[str]:
     whole = "".join(texts)
     is_clean = not ("\\" in whole or "\t" in whole or "\n" in whole or "\r" in whole or "\0" in whole)
-    return texts if is_clean else [text.translate(_ESCAPES) for text in texts]
+    return texts if is_clean else [_escape(text) for text in texts]
+
+
+def _escape(text: str) -> str:
+    text = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+    return text.replace("\r", "\\r").replace("\0", "")
 
 
 def prefix_lines(block: str, value: str) -> str:

@@ -239,10 +239,12 @@
 
 {#-
     Statistics of a table that was just filled: autovacuum comes too late for the models that read it a second later. A few changed
-    keys leave the statistics true; a whole year of the country does not.
+    keys leave the statistics true; a whole year of the country does not. `statistics_of`, in the model's config.meta, names the
+    columns that others filter, join and group by, where the rest are long texts and amounts.
 -#}
 {% macro analyze_table() -%}
+    {%- set columns = (config.get('meta') or {}).get('statistics_of') -%}
     {%- if config.get('materialized') == 'table' or (config.get('materialized') == 'incremental' and (not is_incremental() or has_changed_keys(300))) -%}
-        analyze {{ this }}
+        analyze {{ this }}{{ ' (' ~ columns | join(', ') ~ ')' if columns }}
     {%- endif -%}
 {%- endmacro %}

@@ -57,7 +57,7 @@
     case
         -- as the service writes it today: one look is enough. This is the dearest part of staging, and counted repeats would
         -- make it three times as dear
-        when length({{ column }}) <= 16 and {{ column }} ~ '^-?[0-9]+([.][0-9]+)?$'
+        when octet_length({{ column }}) <= 16 and {{ column }} ~ '^-?[0-9]+([.][0-9]+)?$'
             then {{ column }}::numeric(18, 2)
         when {{ column }} ~ '^ *[+-]?[0-9]{1,18}([.,][0-9]{1,10})?([eE][+]?[0-9]{1,2})? *$'
             then
@@ -66,6 +66,11 @@
                         then replace(btrim({{ column }}), ',', '.')::numeric
                 end
     end::numeric(18, 2)
+{%- endmacro %}
+
+{#- btrim() of a long text, which it copies letter by letter whether there is a blank to trim or not. -#}
+{% macro trim_long(column) -%}
+    case when {{ column }} like ' %' or {{ column }} like '% ' then btrim({{ column }}) else {{ column }} end
 {%- endmacro %}
 
 {#- A name for comparing: apostrophes, hyphens, blanks and case do not tell names apart, nor do Latin look-alikes. -#}

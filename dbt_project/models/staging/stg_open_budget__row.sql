@@ -52,6 +52,7 @@ months as (
     select
         asked.*,
         {{ period_start('asked.time_period') }} as period_start,
+        asked.classification_type = 'PROGRAM' as is_programme,
         dense_rank() over (order by asked.load_id) as load_no
     from asked
     where asked.time_period is not null and {{ only_changed_keys('asked', code_column='area_code') }}
@@ -64,13 +65,16 @@ loads as (
 
     select distinct
         load_no,
-        load_id
+        load_id,
+        is_programme
     from months
 
 ),
 
--- materialized: conditions on typed text, pushed down to the scan, would be taken for ones that hardly a row meets
-typed as materialized (
+-- Programmes are typed apart, since they are read twice: in one table both would be written to disk and read again.
+{% for kind in ('plain', 'programme') %}
+-- offset 0: conditions on typed text, pushed down to the scan, would be taken for ones that hardly a row meets
+{{ kind }}_typed as (
 
     select
         months.budget_code,
@@ -82,9 +86,9 @@ typed as materialized (
         months.budget_item,
         months.classification_type,
         btrim(raw_rows.classification_code) as classification_code,
-        btrim(raw_rows.classification_name) as classification_name,
+        {{ trim_long('raw_rows.classification_name') }} as classification_name,
         btrim(raw_rows.functional_code) as functional_code,
-        btrim(raw_rows.functional_name) as functional_name,
+        {{ trim_long('raw_rows.functional_name') }} as functional_name,
         btrim(raw_rows.economic_code) as economic_code,
         btrim(raw_rows.fund_typ) as fund_type,
         {{ amount('raw_rows.fakt_amt') }} as amount_cumulative,
@@ -97,20 +101,22 @@ typed as materialized (
     from raw_rows
     inner join loads on raw_rows.load_id = loads.load_id
     inner join months on loads.load_no = months.load_no and raw_rows.rep_period = months.rep_period
+    where {{ 'not ' if kind == 'plain' }}loads.is_programme
+    offset 0
 
 ),
 
-usable as not materialized (
+{{ kind }}_usable as (
 
     select *
-    from typed
+    from {{ kind }}_typed
     where
         fund_type in ('C', 'S', 'T')
         and classification_code != ''
         and amount_cumulative is not null
 
 ),
-
+{% endfor %}
 programme_rows as (
 
     select
@@ -118,8 +124,7 @@ programme_rows as (
         coalesce(economic_code, '') in ('', '0', '0000') as is_whole,
         bool_or(coalesce(economic_code, '') in ('', '0', '0000')) over programme as has_whole,
         lead(economic_code) over (programme order by economic_code asc) as next_economic_code
-    from usable
-    where classification_type = 'PROGRAM'
+    from programme_usable
     window
         programme as (partition by load_id, time_period, budget_code, classification_code, functional_code, fund_type)
 
@@ -161,8 +166,7 @@ final as (
         load_id,
         replaced_by,
         is_sample
-    from usable
-    where classification_type != 'PROGRAM'
+    from plain_usable
     union all
     select
         budget_code,

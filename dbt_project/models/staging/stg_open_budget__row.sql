@@ -15,7 +15,8 @@ budget_codes as (
 
 ),
 
-raw_rows as (
+-- not materialized: it is read for plain rows and for programmes, each time by the loads that are asked for
+raw_rows as not materialized (
 
     select * from {{ source('raw', 'open_budget_row') }}
 

@@ -103,7 +103,7 @@ loads as (
     inner join loads on raw_rows.load_id = loads.load_id
     inner join months on loads.load_no = months.load_no and raw_rows.rep_period = months.rep_period
     where {{ 'not ' if kind == 'plain' }}loads.is_programme
-    offset 0
+    offset 0  -- noqa: AM09
 
 ),
 

@@ -16,7 +16,7 @@ import psutil
 import psycopg
 import pytest
 
-from asms.sources.ledger import book
+from asms.sources.ledger import book, commit_without_waiting
 from asms.sources.treasury import FEED, Payer, read_month, standing_days
 from asms.sources.treasury_answer import read_days
 from asms.sources.watermark import add_years
@@ -59,6 +59,7 @@ def test_transactions_are_streamed_into_raw(warehouse: Warehouse) -> None:
     block = "".join(day.block("", 1) for day in read_days(data, PAYER.edrpou, first, first + timedelta(days=30)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with warehouse.connect("loader", autocommit=True) as connection, warehouse.connect("admin") as bare:
+        commit_without_waiting(connection)
         add_years(connection, FEED.table, {2024})
         bare.execute(
             "create table raw.bare (like raw.treasury_transaction including indexes) partition by range (trans_date)"

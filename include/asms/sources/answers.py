@@ -13,7 +13,7 @@ import psycopg
 
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
-from asms.sources.ledger import Feed, Reading, Store, book, next_batch, record_status
+from asms.sources.ledger import Feed, Reading, Store, book, commit_without_waiting, next_batch, record_status
 from asms.warehouse.connection import Warehouse
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ def load_answers(
     failures: dict[str, SourceError] = {}
     rows = silent = 0
     with warehouse.connect("loader", autocommit=True) as connection:
+        commit_without_waiting(connection)
         batch_no = next_batch(connection, feed.source)
         try:
             for question in questions:

@@ -66,6 +66,15 @@ class Booking:
     row_count: int
 
 
+def commit_without_waiting(connection: psycopg.Connection) -> None:
+    """Let commits of ``connection`` not wait for the disk, which takes in one answer then while the next is read.
+
+    ``record_status`` commits after them, waits for its own and with it for all before: what a run tells is on disk. Answers that a
+    crash of the server takes are gone whole, with their watermarks, and are asked for again.
+    """
+    connection.execute("set synchronous_commit = off")
+
+
 def next_batch(connection: psycopg.Connection, source: str) -> int:
     """Number of the scan that begins now: arrivals of one scan share it."""
     row = connection.execute(
@@ -158,7 +167,10 @@ def _load(
 
 
 def record_status(warehouse: Warehouse, result: SourceResult) -> None:
-    """Write how the source stands into ``ops.source_status``; a success closes an earlier failure."""
+    """Write how the source stands into ``ops.source_status``; a success closes an earlier failure.
+
+    On a connection of its own, which waits for the disk (``commit_without_waiting``).
+    """
     with warehouse.connect("loader") as connection:
         connection.execute(
             """

@@ -23,7 +23,16 @@ from asms.settings import Settings, parse_years
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.budget_code import BudgetCode, read_budget_codes
 from asms.sources.http import Patience, client_for, get_bytes
-from asms.sources.ledger import Beside, Feed, Reading, Store, book, next_batch, record_status
+from asms.sources.ledger import (
+    Beside,
+    Feed,
+    Reading,
+    Store,
+    book,
+    commit_without_waiting,
+    next_batch,
+    record_status,
+)
 from asms.sources.open_budget_answer import (
     KINDS,
     ROW_COLUMNS,
@@ -125,6 +134,7 @@ def fetch(
     requests = plan_requests(codes or read_budget_codes(), years, choose_kinds(settings.open_budget_items))
     given = patience or Patience(pause=0.0 if urlsplit(base_url).hostname in _LOOPBACK else _POLITE_PAUSE)
     with client_for(client) as own_client, warehouse.connect("loader", autocommit=True) as connection:
+        commit_without_waiting(connection)
         run = _Run(connection, store, settings.is_sample, force, next_batch(connection, FEED.source))
 
         def ask(request: Request) -> bytes:

@@ -1,12 +1,9 @@
 """An answer is cut by the names in its header; what does not have its form is a finding, not a loss in silence."""
 
-from random import Random
-
 import pytest
 
-from asms.findings import Finding
 from asms.sources import SourceError
-from asms.sources.open_budget_answer import KINDS, ROW_COLUMNS, Answer, Request, _cut, _cut_plain, parse_answer
+from asms.sources.open_budget_answer import KINDS, ROW_COLUMNS, Answer, Request, parse_answer
 
 KIND = {kind.name: kind for kind in KINDS}
 INCOMES = Request("0253600000", "UA05020030000031457", KIND["INCOMES"], 2023)
@@ -101,24 +98,6 @@ def test_a_name_may_hold_the_separator_quotes_and_line_ends() -> None:
     assert answer.findings == ()
     assert values(answer)[0]["classification_name"] == 'Субвенція "А";\r\nчастина'
     assert row_nos(answer) == [2, 4]
-
-
-def test_a_plain_text_is_cut_as_the_csv_module_cuts_it() -> None:
-    random = Random(2)  # noqa: S311 - texts, not secrets
-    pieces = ["я", "b", ";", '"', '""', "\r\n", "\n", "\r", "\t", "\\", " ", "\x01", "\x02", ""]
-    plain = 0
-    for _ in range(3000):
-        end = random.choice(("\r\n", "\n"))
-        names = ["".join(random.choices(pieces, (30, 9, *[1] * 12), k=6)) for _ in range(3)]
-        quoted = ['"' + name.replace('"', '""') + '"' if random.random() < 0.6 else name for name in names]
-        text = f"A;B;C{end}" + "".join(f"1;{name};{end}" for name in quoted)
-        bad: list[Finding] = []
-        if (cut := _cut_plain(text)) is not None:
-            plain += 1
-            assert [list(part) for part in cut[2]] == [list(part) for part in _cut(text, INCOMES, bad)[2]], text
-            assert list(cut[1]) == list(_cut(text, INCOMES, bad)[1]), text
-            assert not bad, text
-    assert 100 < plain < 2900
 
 
 @pytest.mark.parametrize("lost", ["FAKT_AMT", "REP_PERIOD", "COD_INCO"])

@@ -13,6 +13,8 @@
       area          the raion of the body that changed, and every oblast and the country, in that year
       peer_group    in the peer groups of the body that changed, the cells that it changed; such a model has the pre-hook
                     find_changed_cells()
+      budget_name   the body and year that changed, and those that hold a code which is called otherwise by now; such a model
+                    has the pre-hook find_renamed_budgets()
 -#}
 {% macro redo_condition(alias, redo_by='municipality', code_column='municipality_code') -%}
     {%- if redo_by in ('municipality', 'return', 'answer') -%}
@@ -50,8 +52,16 @@
         )
     {%- elif redo_by == 'peer_group' -%}
         {{ redo_group(alias) }}
+    {%- elif redo_by == 'budget_name' -%}
+        exists (
+            select 1
+            from redone_budget
+            where
+                redone_budget.municipality_code = {{ alias }}.{{ code_column }}
+                and redone_budget.time_period = {{ alias }}.time_period
+        )
     {%- else -%}
-        {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, return, answer, municipality_and_next_year, year, area or peer_group is meant") }}
+        {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, return, answer, municipality_and_next_year, year, area, peer_group or budget_name is meant") }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -127,6 +137,84 @@
             on changed.municipality_code = membership.municipality_code;
         analyze changed_entry;
         analyze changed_cell
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    Before mart_budget_tree: the temporary table redone_budget, the bodies and years that changed or hold a code that is called
+    otherwise by now. A name comes from a list or from whichever budget reported it first, so it changes for all budgets at once.
+-#}
+{% macro find_renamed_budgets() -%}
+    {%- if execute and is_incremental() %}
+        create temporary table redone_budget on commit drop as
+        with
+
+        called as (
+
+            select distinct
+                budget_item,
+                classification_type,
+                classification_code,
+                last_period,
+                name_uk
+            from {{ this }}
+
+        ),
+
+        named as (
+
+            select distinct on (called.budget_item, called.classification_type, called.classification_code, called.last_period)
+                called.budget_item,
+                called.classification_type,
+                called.classification_code,
+                called.last_period,
+                names.name_uk
+            from called
+            left join {{ ref('dim_budget_classification') }} as names
+                on
+                    called.budget_item = names.budget_item
+                    and called.classification_type = names.classification_type
+                    and called.classification_code = names.classification_code
+            order by
+                called.budget_item,
+                called.classification_type,
+                called.classification_code,
+                called.last_period,
+                {{ period_start('called.last_period') }} >= names.valid_from
+                and (names.valid_to is null or {{ period_start('called.last_period') }} < names.valid_to) desc,
+                names.valid_from
+
+        ),
+
+        renamed as (
+
+            select called.*
+            from called
+            inner join named
+                on
+                    called.budget_item = named.budget_item
+                    and called.classification_type = named.classification_type
+                    and called.classification_code = named.classification_code
+                    and called.last_period = named.last_period
+            where called.name_uk is distinct from named.name_uk
+
+        )
+
+        select
+            municipality_code,
+            time_period
+        from {{ ref('stg_ops__changed_key') }}
+        union
+        select
+            held.municipality_code,
+            held.time_period
+        from {{ this }} as held
+        inner join renamed
+            on
+                held.budget_item = renamed.budget_item
+                and held.classification_type = renamed.classification_type
+                and held.classification_code = renamed.classification_code
+                and held.last_period = renamed.last_period
     {%- endif -%}
 {%- endmacro %}
 

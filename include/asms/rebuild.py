@@ -12,6 +12,7 @@ from asms.quality.corrections import store_corrections
 from asms.quality.embargoes import store_embargoes
 from asms.quality.gates import run_gate
 from asms.quality.peers import apply_peer_rules
+from asms.quality.registers import apply_register_rule
 from asms.quality.rules import apply_rules
 from asms.quality.suites import GATES
 from asms.settings import Settings
@@ -73,6 +74,7 @@ def _build(
             apply_rules(warehouse, build.build_id, build.is_full)
             done("apply_rules")
         if gate == "indicators":
+            apply_register_rule(warehouse, build.build_id, build.is_full)
             apply_peer_rules(warehouse, build.build_id, build.is_full)
             done("apply_peer_rules")
         if not run_gate(warehouse, gate, build.build_id).passed:

@@ -198,6 +198,11 @@ def test_every_gate_with_suites_is_a_task_before_publishing(dags: dict[str, Any]
         assert "publish" in task.get_flat_relative_ids(upstream=False)
 
 
+def test_a_rebuild_at_a_terminal_asks_what_the_build_asks(dags: dict[str, Any]) -> None:
+    asked = {task.task_id for task in dags["build_warehouse"].tasks if task.task_id.startswith("apply_")}
+    assert len(asked) == 3 and asked <= set(vars(importlib.import_module("asms.rebuild")))
+
+
 def test_people_are_told_however_the_build_ends(dags: dict[str, Any]) -> None:
     build = dags["build_warehouse"]
     told = build.get_task("notify")

@@ -99,16 +99,20 @@ class House:
         return submission
 
     def answer(
-        self, budget_code: str, year: int, rows: list[tuple[int, str, str]], kind: tuple[str, str] = ("INCOMES", "")
+        self,
+        budget_code: str,
+        year: int,
+        rows: list[tuple[int, str, str]],
+        kind: tuple[str, str] = ("INCOMES", ""),
+        name: str = "Податок",
     ) -> None:
         """Open Budget answers for one kind, budget and year: (month, classification code, cumulative amount)."""
         _, load = self.deliver("open_budget", f"{budget_code} {' '.join(kind).rstrip()} {year}", str(rows))
         with self.warehouse.connect("loader") as connection, connection.cursor() as cursor:
             cursor.executemany(
-                "insert into raw.open_budget_row values (%s, %s, %s, %s, %s, %s, %s, 'T', %s, %s, 'Податок', null, "
-                "null, %s)",
+                "insert into raw.open_budget_row values (%s, %s, %s, %s, %s, %s, %s, 'T', %s, %s, %s, null, null, %s)",
                 [
-                    (load, number, budget_code, *kind, year, f"{month:02}.{year}", budget_code, code, amount)
+                    (load, number, budget_code, *kind, year, f"{month:02}.{year}", budget_code, code, name, amount)
                     for number, (month, code, amount) in enumerate(rows, 2)
                 ],
             )
@@ -841,6 +845,19 @@ def test_a_register_that_changes_later_changes_what_it_serves_and_nothing_else(o
     ) == [(*key, 1200.0)]
 
 
+def test_a_rule_that_rejects_by_the_year_before_changes_what_is_read_of_its_year(own_house: House) -> None:
+    """What is accepted of 2024 may change with 2023, and formulas of 2025 read 2024."""
+    own_house.batch = 2
+    own_house.send(LUTSK, "2023", {("POP.001", "T"): "405"})
+    reached = "select time_period, reason from ops.changed_key where municipality_code = %s order by 1"
+    start_build(own_house.warehouse)
+    told = [("2022", "formula"), ("2023", "submissions"), ("2024", "neighbour")]
+    assert own_house.query(reached, (LUTSK,)) == told, "no shipped rule of two years rejects"
+    own_house.execute("update quality.rule set severity = 'error' where rule_id = 'CHK.POP.001.BALANCE'")
+    start_build(own_house.warehouse)
+    assert own_house.query(reached, (LUTSK,)) == [*told, ("2025", "formula")]
+
+
 def test_a_trial_is_checked_and_never_counts_until_it_is_sent_in_earnest(own_house: House) -> None:
     before = {
         name: own_house.hashes()[f"build.{name}"]
@@ -860,10 +877,16 @@ def test_a_trial_is_checked_and_never_counts_until_it_is_sent_in_earnest(own_hou
     assert own_house.query("select count(*) from staging.stg_submissions__latest_cell where value_text = '9'") == [(0,)]
     own_house.batch = 3
     own_house.send(LUTSK, "2023", cells, path="луцьк.xlsx")
-    own_house.build()
+    own_house.answer("03551000000", 2022, [(2, "11010000", "5")], name="Податок, названий Луцьком")
+    build_id, _ = own_house.build()
     assert own_house.value(LUTSK, "TER.001", "2023") == (9.0, "A")
     assert own_house.value(LUTSK, "POP.001", "2023") == (None, "M_Q")
     assert own_house.value(KYIV, "TER.001", "2023") is None
+    publish(own_house.warehouse, build_id, own_house.target / "manifest.json")
+    named = "select name_uk from marts.mart_budget_tree where (municipality_code, time_period, classification_code) = (%s, '2022', %s)"
+    with own_house.warehouse.connect("bi") as connection:
+        names = connection.execute(named.encode(), (VINNYTSIA, "11010000")).fetchall()
+    assert names == [("Податок, названий Луцьком",)], "a code is called alike in all budgets"
 
 
 def test_models_compute_what_their_unit_tests_say(house: House) -> None:

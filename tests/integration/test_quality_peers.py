@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from asms.catalogue import load_catalogue, store_catalogue
+from asms.quality.decisions import Status, decide_explanation
 from asms.quality.peers import apply_peer_rules
 from asms.quality.rules import apply_rules
 from asms.warehouse.connection import Warehouse
@@ -155,6 +156,20 @@ def test_a_group_in_which_no_figure_moved_is_left_alone(layers: Warehouse) -> No
         )
     assert apply_peer_rules(layers, 2, False) == {"pass": 10, "fail": 1}
     assert told(layers, "municipality_code, cell, is_open") == [("S11", "D17", False), ("S11", "D18", True)]
+
+    # an explanation is accepted, and refused after all
+    with layers.connect("admin") as connection:
+        connection.execute(
+            "alter table quality.explanation drop constraint explanation_delivery_id_fkey;"
+            "insert into quality.explanation (explanation_id, rule_id, collection_code, municipality_code, time_period, indicator_code,"
+            " sex, value_found, finding_id, text, delivery_id) select 'e', rule_id, collection_code, municipality_code, time_period,"
+            " indicator_code, sex, value_found, finding_id, 'так і є', 'd' from quality.finding where is_open"
+        )
+    decisions: tuple[tuple[Status, bool], ...] = (("accepted", False), ("refused", True))
+    for status, is_open in decisions:
+        decide_explanation(layers, "e", status, "staff")
+        assert apply_peer_rules(layers, 2, False) == ({"pass": 10, "fail": 1} if is_open else {})
+        assert told(layers, "municipality_code, cell, is_open")[1:] == [("S11", "D18", is_open)]
 
     # the figure is gone: what was told of it is, and the ten that are left are asked
     with layers.connect("transformer") as connection:

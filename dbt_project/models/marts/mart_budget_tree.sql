@@ -2,9 +2,12 @@
     config(
         materialized='incremental',
         incremental_strategy='changed_keys',
-        on_schema_change='fail'
+        on_schema_change='fail',
+        pre_hook='{{ find_renamed_budgets() }}'
     )
 }}
+
+-- depends_on: {{ ref('stg_ops__changed_key') }}
 
 with
 
@@ -12,7 +15,7 @@ year_end as (
 
     select budget.*
     from {{ ref('int_budget__year_end') }} as budget
-    where {{ only_changed_keys('budget') }}
+    where {{ only_changed_keys('budget', 'budget_name') }}
 
 ),
 

@@ -84,7 +84,8 @@ left join quality.peer_answer as asked
 where asked.rule_id is null
 """
 
-# Also asked again: what was told of a body that sent again, since its cells have another place now.
+# Also asked again: what was told of a body that sent again, since its cells have another place now; and what was accepted of it and
+# is refused, which was closed and stands again though no figure moved.
 _TOUCHED = """
 create temporary table touched as
 select rule_id, peer_group_code, time_period from moved
@@ -97,6 +98,15 @@ inner join quality.peer_answer as asked
         and finding.municipality_code = asked.municipality_code
         and finding.time_period = asked.time_period
 where finding.is_open and {finding_redone}
+union
+select asked.rule_id, asked.peer_group_code, asked.time_period
+from quality.explanation
+inner join quality.peer_answer as asked
+    on
+        explanation.rule_id = asked.rule_id
+        and explanation.municipality_code = asked.municipality_code
+        and explanation.time_period = asked.time_period
+where explanation.status = 'refused' and {explanation_redone}
 """
 _TOUCHED_ALL = """
 create temporary table touched as
@@ -222,11 +232,9 @@ def _statements(*, is_full: bool) -> Iterator[str]:
     yield "analyze moved"
     yield _FORGET
     yield _REMEMBER
-    yield (
-        _TOUCHED_ALL
-        if is_full
-        else _TOUCHED.format(finding_redone=redone("finding", is_full=is_full, is_computed=True))
-    )
+    aliases = ("finding", "explanation")
+    redone_of = {f"{alias}_redone": redone(alias, is_full=is_full, is_computed=True) for alias in aliases}
+    yield _TOUCHED_ALL if is_full else _TOUCHED.format(**redone_of)
     yield "analyze touched"
     yield _COMPARED
     yield "analyze compared"

@@ -113,7 +113,8 @@ on conflict do nothing
 """
 
 # A formula of period t that reads t+1 changes when t+1 does. Rules read no later year, so what was found in t stays, and what of it
-# is accepted.
+# is accepted. What is found in t+1 may change with t: where such a rule rejects, what is accepted of t+1 changes too, and what formulas
+# read of it.
 _CHANGED_NEIGHBOURS = """
 insert into ops.changed_key (municipality_code, time_period, reason)
 select
@@ -124,6 +125,29 @@ from ops.changed_key
 cross join catalogue.formula_input
 where formula_input.period_offset != 0 and changed_key.reason in ('submissions', 'decisions', 'open_budget', 'registers')
 group by 1, 2
+on conflict do nothing
+"""
+_CHANGED_BY_REJECTION = """
+insert into ops.changed_key (municipality_code, time_period, reason)
+select distinct
+    changed_key.municipality_code,
+    (changed_key.time_period::int - formula_input.period_offset)::text,
+    'formula'
+from ops.changed_key
+cross join catalogue.formula_input
+where
+    formula_input.period_offset != 0
+    and changed_key.reason = 'neighbour'
+    and exists (
+        select 1
+        from quality.rule
+        left join catalogue.compiled_rule on rule.rule_id = compiled_rule.rule_id
+        left join catalogue.formula_input as asked on asked.slot = any(compiled_rule.slots)
+        where
+            rule.severity in ('fatal', 'error')
+            and rule.is_active
+            and (asked.period_offset != 0 or rule.rule_id in ('YEAR_JUMP', 'YEAR_UNIT_SLIP'))
+    )
 on conflict do nothing
 """
 
@@ -201,6 +225,7 @@ def start_build(
             connection.execute(_CHANGED_BY_REGISTERS, {"build_id": build_id})
             connection.execute(_CHANGED_BY_DECISIONS)
             connection.execute(_CHANGED_NEIGHBOURS)
+            connection.execute(_CHANGED_BY_REJECTION)
         count = read_number(connection, "select count(*) from ops.changed_key")
         connection.execute("update ops.build set changed_key_count = %s where build_id = %s", (count, build_id))
     return Build(build_id, is_needed, is_full, count, len(loads), reason)

@@ -10,7 +10,7 @@ published rows of the same marts.
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -234,6 +234,12 @@ _REDONE = {
     "year": "left(time_period, 4) in (select time_period from ops.changed_key)",
     "area": "left(time_period, 4) in (select time_period from ops.changed_key)",
     "peer_group": "(indicator_code, sex, time_period) in (select indicator_code, sex, time_period from changed_cell)",
+    # a name changes for all budgets at once; classifications come before what bears their names
+    "budget_name": (
+        "(municipality_code = any(array(select distinct municipality_code from ops.changed_key)) "
+        "or ((budget_item, classification_type, classification_code) in "
+        "(select budget_item, classification_type, classification_code from renamed_code)) is true)"
+    ),
 }
 
 _CHANGED_CELLS = f"""
@@ -242,6 +248,13 @@ select distinct indicator_code, sex, time_period
 from published.{FACT_TABLE}
 where release_from = %(new)s or release_to = %(new)s
 """  # noqa: S608 - the table's name is a constant
+
+_RENAMED_CODES = """
+create temporary table if not exists renamed_code on commit drop as
+select distinct budget_item, classification_type, classification_code
+from published.dim_budget_classification
+where release_from = %(new)s or release_to = %(new)s
+"""
 
 
 # What the release tells or hides of the cells whose small counts are hidden: of what changed, or of all in the first release that
@@ -625,6 +638,10 @@ def _write_marts(
         if mart.redo_by == "peer_group" and not is_full:
             connection.execute(_CHANGED_CELLS, {"new": new})
             connection.execute("analyze changed_cell")
+        if mart.redo_by == "budget_name" and not is_full:
+            connection.execute(_RENAMED_CODES, {"new": new})
+            if not read_number(connection, "select count(*) from renamed_code"):
+                mart = replace(mart, redo_by="municipality")  # noqa: PLW2901 - bodies are found by index, names are not
         changes.append(_write_changes(connection, mart, build_id, new, highest, is_full=is_full))
     for mart in marts:
         if mart.reads is not None and _columns(connection, "published", mart.name):  # it was stored before

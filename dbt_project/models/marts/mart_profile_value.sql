@@ -41,6 +41,7 @@ memberships as (
 
 ),
 
+-- all facts: what is redone of peer groups is told from them, and a municipality of no known size has a profile too
 placed as (
 
     select
@@ -49,7 +50,7 @@ placed as (
         memberships.name_uk as peer_group_name_uk,
         memberships.name_en as peer_group_name_en
     from facts
-    inner join memberships
+    left join memberships
         on
             facts.municipality_code = memberships.municipality_code
             and left(facts.time_period, 4) between memberships.first_year and memberships.last_year

@@ -59,7 +59,8 @@ def test_transactions_are_streamed_into_raw(warehouse: Warehouse) -> None:
     block = "".join(day.block("", 1) for day in read_days(data, PAYER.edrpou, first, first + timedelta(days=30)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with warehouse.connect("loader", autocommit=True) as connection, warehouse.connect("admin") as bare:
-        commit_without_waiting(connection)
+        for one in (connection, bare):  # nor does COPY wait for the disk
+            commit_without_waiting(one)
         add_years(connection, FEED.table, {2024})
         bare.execute(
             "create table raw.bare (like raw.treasury_transaction including indexes) partition by range (trans_date)"

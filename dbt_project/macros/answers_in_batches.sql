@@ -18,11 +18,7 @@ cells as (
 
     select *
     from {{ ref('stg_submissions__cell') }} as cell
-    where
-        cell.is_test is not true
-        and cell.is_plain is not true
-        and {{ only_changed_keys('cell', redo_by) }}
-        {% if is_incremental() %} and {{ of_changed_bodies('cell.municipality_code') }} {% endif %}
+    where cell.is_test is not true and cell.is_plain is not true and {{ only_changed_keys('cell', redo_by) }}
 
 ),
 

@@ -3,7 +3,6 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
-        pre_hook='set local enable_nestloop = off',
         post_hook='analyze {{ this }}',
         indexes=[
             {

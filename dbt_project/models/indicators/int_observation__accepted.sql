@@ -36,9 +36,7 @@ answers as (
 
     select answer.*
     from {{ ref('stg_submissions__latest_cell') }} as answer
-    where
-        {{ only_changed_keys('answer', 'answer') }}
-        {% if is_incremental() %} and {{ of_changed_bodies('answer.municipality_code') }} {% endif %}
+    where {{ only_changed_keys('answer', 'answer') }}
 
 ),
 

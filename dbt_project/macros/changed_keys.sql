@@ -51,7 +51,15 @@
                 and changed_area.time_period = left({{ alias }}.time_period, 4)
         )
     {%- elif redo_by == 'peer_group' -%}
-        {{ redo_group(alias) }}
+        exists (
+            select 1
+            from changed_cell
+            where
+                changed_cell.peer_group_code = {{ alias }}.peer_group_code
+                and changed_cell.indicator_code = {{ alias }}.indicator_code
+                and changed_cell.sex = {{ alias }}.sex
+                and changed_cell.time_period = {{ alias }}.time_period
+        )
     {%- elif redo_by == 'budget_name' -%}
         exists (
             select 1
@@ -63,18 +71,6 @@
     {%- else -%}
         {{ exceptions.raise_compiler_error("redo_by is '" ~ redo_by ~ "': municipality, return, answer, municipality_and_next_year, year, area, peer_group or budget_name is meant") }}
     {%- endif -%}
-{%- endmacro %}
-
-{% macro redo_group(alias) -%}
-    exists (
-        select 1
-        from changed_cell
-        where
-            changed_cell.peer_group_code = {{ alias }}.peer_group_code
-            and changed_cell.indicator_code = {{ alias }}.indicator_code
-            and changed_cell.sex = {{ alias }}.sex
-            and changed_cell.time_period = {{ alias }}.time_period
-    )
 {%- endmacro %}
 
 {#-
@@ -220,10 +216,12 @@
 
 {#-
     The WHERE of a model that is built key by key: everything in a full build, the changed keys in any other. It is written out
-    while dbt parses too (not execute), so that dbt learns what the model depends on.
+    while dbt parses too (not execute), so that dbt learns what the model depends on. `by_index`: of a large relation, whose index
+    begins with the body.
 -#}
-{% macro only_changed_keys(alias, redo_by='municipality', code_column='municipality_code') -%}
+{% macro only_changed_keys(alias, redo_by='municipality', code_column='municipality_code', by_index=false) -%}
     {%- if is_incremental() or not execute -%}
+        {% if by_index -%} {{ of_changed_bodies(alias ~ '.' ~ code_column) }} and {% endif -%}
         {{ redo_condition(alias, redo_by, code_column) }}
     {%- else -%}
         true

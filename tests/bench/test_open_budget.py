@@ -5,7 +5,6 @@ The CPU is that of this process and of the PostgreSQL server; the local server o
 
 import csv
 import io
-import os
 import subprocess
 import sys
 import time
@@ -24,10 +23,10 @@ from asms.warehouse import dbt
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.copy import copy_rows
+from tests.bench.cost import find_postmaster, server_seconds
 
 ITEMS = ("INCOMES", "EXPENSES:ECONOMIC")
 YEARS = "2021-2026"
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture
@@ -50,23 +49,7 @@ def recorded_codes(real_data: Path) -> list[BudgetCode]:
 
 
 def server_cpu(pg_home: Path) -> float:
-    """CPU seconds that PostgreSQL has used, its ended sessions included; one that ends while it is looked for is lost, but once."""
-    return max(_look_at_server(pg_home) for _ in range(3))
-
-
-def _look_at_server(pg_home: Path) -> float:
-    postmaster = int(next(pg_home.rglob("postmaster.pid")).read_text().split()[0])
-    total = 0
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = file.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(file.parent.name) == postmaster:
-            total += sum(map(int, fields[11:15]))
-        elif int(fields[1]) == postmaster:
-            total += sum(map(int, fields[11:13]))
-    return total / _TICKS
+    return server_seconds(find_postmaster(pg_home))
 
 
 @contextmanager

@@ -11,12 +11,11 @@ are drawn (all of them; names parted by blanks).
 """
 
 import csv
-import hashlib
 import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -56,6 +55,7 @@ from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
 from asms.warehouse.release import publish
 from tests.conftest import DBT_DATABASES, copied
+from tests.raw_returns import book_arrival, book_return, content_of, digest
 
 pytestmark = pytest.mark.timeout(6 * 3600)
 
@@ -112,49 +112,12 @@ class House:
 
     def deliver(self, source: str, path: str, content: str) -> tuple[str, str]:
         """Book an arrival and its load; return their ids."""
-        with self.warehouse.connect("loader") as connection:
-            (sequence,) = connection.execute(
-                "select coalesce(max(path_seq), 0) + 1 from raw.delivery where channel = 'soak' and path = %s", (path,)
-            ).fetchone() or (1,)
-            delivery = _digest(path, str(sequence), content)
-            load = f"{source}-{delivery[:20]}"
-            connection.execute(
-                "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, "
-                "is_sample, is_test) values (%s, %s, 'soak', %s, %s, %s, 1, %s, true, %s)",
-                (delivery, source, path, sequence, _digest(content), self.batch, path.startswith("_test/")),
-            )
-            connection.execute(
-                "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
-                "values (%s, %s, %s, '1', 'loaded', true)",
-                (load, source, delivery),
-            )
-        return delivery, load
+        return book_arrival(self.warehouse, source, path, content, batch=self.batch, channel="soak", is_sample=True)
 
-    def send(
-        self, body: str, year: str, cells: Mapping[tuple[str, str], str | None], *, path: str | None = None
-    ) -> None:
-        """A return arrives in the current batch. Equal content is the same submission, delivered again."""
-        content = f"{body}|{year}|{sorted(cells.items(), key=str)}"
-        delivery, load = self.deliver("submissions", path or f"{body} {year}", content)
-        submission = _digest(content)
-        rows = [
-            (submission, code.partition(".")[0], f"D{row}", code, code, sex, value, _kind(value))
-            for row, ((code, sex), value) in enumerate(cells.items(), 5)
-        ]
-        with self.warehouse.connect("loader") as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "insert into raw.submission (submission_id, load_id, sha256, file_name, form_code, form_version, "
-                "collection_code, municipality_code, municipality_text, time_period, cell_count) "
-                "values (%s, %s, %s, %s, 'SOAK', '1', 'ASMS', %s, '', %s, %s) on conflict do nothing",
-                (submission, load, submission, f"{body} {year}.xlsx", body, year, len(rows)),
-            )
-            is_new = cursor.rowcount == 1
-            cursor.execute("insert into raw.submission_delivery values (%s, %s, %s)", (delivery, submission, load))
-            cursor.executemany(
-                "insert into raw.submission_cell (submission_id, sheet, cell, indicator_code, code_text, sex, value_text, "
-                "value_type) values (%s, %s, %s, %s, %s, %s, %s, %s)",
-                rows if is_new else [],
-            )
+    def send(self, body: str, year: str, cells: Cells, *, path: str | None = None) -> None:
+        """A return arrives in the current batch."""
+        arrival = self.deliver("submissions", path or f"{body} {year}", content_of(body, year, cells))
+        book_return(self.warehouse, body, year, cells, arrival, file_name=f"{body} {year}.xlsx")
 
     def restate(self, table: str, source: str, change: str) -> bool:
         """The newest answer of a source comes again, its rows changed by an UPDATE or DELETE of a copy called ``again``."""
@@ -250,20 +213,6 @@ _STATE = {
         from ops.disclosed
     """,
 }
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _kind(value: str | None) -> str:
-    if value is None:
-        return "empty"
-    return "number" if value.replace(".", "").isdigit() else "text"
 
 
 # ---------------------------------------------------------------------------------------------------------------- what happens
@@ -447,7 +396,7 @@ def explain(house: House) -> None:
     )
     if found:
         finding = house.chance.choice(found)[0]
-        number = _digest(finding, str(house.batch))
+        number = digest(finding, str(house.batch))
         with house.warehouse.connect("admin") as connection:
             connection.execute(
                 "insert into quality.explanation (explanation_id, rule_id, collection_code, municipality_code, time_period, "

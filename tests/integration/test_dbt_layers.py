@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from asms.warehouse.release import publish
 from asms.warehouse.retention import read_manifest
 from tests.conftest import DBT_DATABASES, copied
 from tests.disclosure import Attack
+from tests.raw_returns import Cells, book_arrival, book_return, content_of
 
 VINNYTSIA = "UA05020030000031457"
 LUTSK = "UA07080170000013585"
@@ -43,8 +44,6 @@ KYIV = "UA80000000000093317"
 SEVASTOPOL = "UA85000000000065278"
 LAYERS: tuple[dbt.Layer, ...] = ("staging", "indicators", "marts")
 
-Cells = Mapping[tuple[str, str], str | None]
-
 
 @dataclass
 class House:
@@ -53,50 +52,16 @@ class House:
     warehouse: Warehouse
     target: Path
     batch: int = 0
-    arrivals: dict[str, int] = field(default_factory=dict)
 
     def deliver(self, source: str, path: str, content: str) -> tuple[str, str]:
         """Book an arrival and its load; return their ids."""
-        sequence = self.arrivals[path] = self.arrivals.get(path, 0) + 1
-        delivery = _digest(path, str(sequence), content)
-        load = f"{source}-{delivery[:20]}"
-        with self.warehouse.connect("loader") as connection:
-            connection.execute(
-                "insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, "
-                "is_sample, is_test) values (%s, %s, 'test', %s, %s, %s, 1, %s, false, %s)",
-                (delivery, source, path, sequence, _digest(content), self.batch, path.startswith("_test/")),
-            )
-            connection.execute(
-                "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
-                "values (%s, %s, %s, '1', 'loaded', false)",
-                (load, source, delivery),
-            )
-        return delivery, load
+        return book_arrival(self.warehouse, source, path, content, batch=self.batch, channel="test", is_sample=False)
 
     def send(self, municipality: str, period: str, cells: Cells, *, path: str | None = None) -> str:
         """A return arrives in the current batch; return its submission_id."""
-        content = f"{municipality}|{period}|{sorted(cells.items())}"
-        delivery, load = self.deliver("submissions", path or f"{municipality} {period}", content)
-        submission = _digest(content)
-        rows = [
-            (submission, code.partition(".")[0], f"D{row}", code, code, sex, value, _kind(value))
-            for row, ((code, sex), value) in enumerate(cells.items(), 5)
-        ]
-        with self.warehouse.connect("loader") as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "insert into raw.submission (submission_id, load_id, sha256, file_name, form_code, form_version, "
-                "collection_code, municipality_code, municipality_text, time_period, cell_count) "
-                "values (%s, %s, %s, %s, 'TEST', '1', 'ASMS', %s, '', %s, %s) on conflict do nothing",
-                (submission, load, submission, path or "return.xlsx", municipality, period, len(rows)),
-            )
-            is_new = cursor.rowcount == 1
-            cursor.execute("insert into raw.submission_delivery values (%s, %s, %s)", (delivery, submission, load))
-            cursor.executemany(
-                "insert into raw.submission_cell (submission_id, sheet, cell, indicator_code, code_text, sex, value_text, "
-                "value_type) values (%s, %s, %s, %s, %s, %s, %s, %s)",
-                rows if is_new else [],
-            )
-        return submission
+        content = content_of(municipality, period, cells)
+        arrival = self.deliver("submissions", path or f"{municipality} {period}", content)
+        return book_return(self.warehouse, municipality, period, cells, arrival, file_name=path or "return.xlsx")
 
     def answer(
         self,
@@ -175,16 +140,6 @@ class House:
         return found
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
-
-
-def _kind(value: str | None) -> str:
-    if value is None:
-        return "empty"
-    return "number" if value.replace(".", "").isdigit() else "text"
-
-
 def _combatants(total: int, women: int, men: int) -> Cells:
     """Of SOC.030, a card whose small counts are hidden."""
     return {("SOC.030", sex): str(count) for sex, count in zip("TFM", (total, women, men), strict=True)}
@@ -247,7 +202,7 @@ def own_target(tmp_path_factory: pytest.TempPathFactory, parsed: Callable[..., P
 def own_house(house: House, own_target: Path) -> Iterator[House]:
     """A copy of the house that one test may change."""
     with copied(house.warehouse, DBT_DATABASES[1]) as warehouse:
-        yield House(warehouse, own_target, house.batch, dict(house.arrivals))
+        yield House(warehouse, own_target, house.batch)
 
 
 def _sha256(data: bytes) -> str:

@@ -39,9 +39,7 @@ cells as (
 
     select cell.*
     from {{ ref('stg_submissions__cell') }} as cell
-    where
-        {{ only_changed_keys('cell') }}
-        {% if is_incremental() %} and {{ of_changed_bodies('cell.municipality_code') }} {% endif %}
+    where {{ only_changed_keys('cell', by_index=true) }}
 
 ),
 
@@ -55,9 +53,7 @@ accepted as (
 
     select answer.*
     from {{ ref('int_observation__accepted') }} as answer
-    where
-        {{ only_changed_keys('answer') }}
-        {% if is_incremental() %} and {{ of_changed_bodies('answer.municipality_code') }} {% endif %}
+    where {{ only_changed_keys('answer', by_index=true) }}
 
 ),
 

@@ -21,7 +21,4 @@ select
 from {{ ref('int_observation__accepted') }} as accepted
 inner join {{ ref('stg_catalogue__disclosure_cell') }} as cells
     on accepted.indicator_code = cells.indicator_code and accepted.sex = cells.sex
-where
-    accepted.obs_value is not null
-    and {{ only_changed_keys('accepted') }}
-    {% if is_incremental() %} and {{ of_changed_bodies('accepted.municipality_code') }} {% endif %}
+where accepted.obs_value is not null and {{ only_changed_keys('accepted', by_index=true) }}

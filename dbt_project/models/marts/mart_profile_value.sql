@@ -89,9 +89,7 @@ final as (
             and placed.sex = before.sex
             and before.time_period
             = (left(placed.time_period, 4)::integer - 1)::text || right(placed.time_period, length(placed.time_period) - 4)
-    where
-        {{ only_changed_keys('placed', 'municipality_and_next_year') }}
-        {% if is_incremental() %} and {{ of_changed_bodies('placed.municipality_code') }} {% endif %}
+    where {{ only_changed_keys('placed', 'municipality_and_next_year', by_index=true) }}
 
 )
 

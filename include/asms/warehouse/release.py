@@ -10,7 +10,7 @@ published rows of the same marts.
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -234,12 +234,7 @@ _REDONE = {
     "year": "left(time_period, 4) in (select time_period from ops.changed_key)",
     "area": "left(time_period, 4) in (select time_period from ops.changed_key)",
     "peer_group": "(indicator_code, sex, time_period) in (select indicator_code, sex, time_period from changed_cell)",
-    # a name changes for all budgets at once; classifications come before what bears their names
-    "budget_name": (
-        "(municipality_code = any(array(select distinct municipality_code from ops.changed_key)) "
-        "or ((budget_item, classification_type, classification_code) in "
-        "(select budget_item, classification_type, classification_code from renamed_code)) is true)"
-    ),
+    "budget_name": "municipality_code = any(array(select municipality_code from named_body))",
 }
 
 _CHANGED_CELLS = f"""
@@ -249,12 +244,23 @@ from published.{FACT_TABLE}
 where release_from = %(new)s or release_to = %(new)s
 """  # noqa: S608 - the table's name is a constant
 
-_RENAMED_CODES = """
-create temporary table if not exists renamed_code on commit drop as
-select distinct budget_item, classification_type, classification_code
-from published.dim_budget_classification
-where release_from = %(new)s or release_to = %(new)s
+# A name changes for all budgets at once; classifications are written before what bears their names.
+_NAMED_BODIES = """
+create temporary table if not exists named_body on commit drop as
+select municipality_code from ops.changed_key
+union
+select tree.municipality_code
+from published.dim_budget_classification as named
+inner join published.mart_budget_tree as tree
+    on
+        named.budget_item = tree.budget_item
+        and named.classification_type = tree.classification_type
+        and named.classification_code = tree.classification_code
+where (named.release_from = %(new)s or named.release_to = %(new)s) and tree.release_to is null
 """
+
+# The temporary table that tells which rows were redone, where the changed keys do not.
+_TOLD_BY = {"peer_group": ("changed_cell", _CHANGED_CELLS), "budget_name": ("named_body", _NAMED_BODIES)}
 
 
 # What the release tells or hides of the cells whose small counts are hidden: of what changed, or of all in the first release that
@@ -413,7 +419,7 @@ def _extent(
             build=sql.Identifier("build", mart.name),
             published=sql.Identifier("published", mart.name),
         ),
-        {"build": build_id},
+        {"seed": build_id},
     )
     connection.execute("analyze compared_group")
     row = connection.execute(
@@ -635,13 +641,10 @@ def _write_marts(
     stored = [mart for mart in marts if mart.reads is None]
     changes = []
     for mart in stored:
-        if mart.redo_by == "peer_group" and not is_full:
-            connection.execute(_CHANGED_CELLS, {"new": new})
-            connection.execute("analyze changed_cell")
-        if mart.redo_by == "budget_name" and not is_full:
-            connection.execute(_RENAMED_CODES, {"new": new})
-            if not read_number(connection, "select count(*) from renamed_code"):
-                mart = replace(mart, redo_by="municipality")  # noqa: PLW2901 - bodies are found by index, names are not
+        if mart.redo_by in _TOLD_BY and not is_full:
+            table, statement = _TOLD_BY[mart.redo_by]
+            connection.execute(statement, {"new": new})
+            connection.execute(sql.SQL("analyze {}").format(sql.Identifier(table)))
         changes.append(_write_changes(connection, mart, build_id, new, highest, is_full=is_full))
     for mart in marts:
         if mart.reads is not None and _columns(connection, "published", mart.name):  # it was stored before
@@ -693,7 +696,7 @@ def _write_changes(
             ") as build on published.content = build.content "
             "where published.row_id is null or build.row_id is null"
         ).format(**parts),
-        {"build": build_id},
+        {"seed": build_id},
     )
     connection.execute("analyze change")
     ended, ended_hashes = _count_and_hashes(
@@ -723,8 +726,8 @@ def _write_changes(
 
 
 def _content(mart: Mart) -> sql.Composed:
-    """64 bits of a row's business columns, which differ from build to build."""
-    return sql.SQL("hash_record_extended(row({}), %(build)s)").format(_names(mart.business_names, "mart"))
+    """64 bits of a row's business columns, which differ from ``seed`` to ``seed``."""
+    return sql.SQL("hash_record_extended(row({}), %(seed)s)").format(_names(mart.business_names, "mart"))
 
 
 def _count_and_hashes(connection: psycopg.Connection, query: sql.Composed, release_id: int) -> tuple[int, int]:
@@ -740,14 +743,17 @@ def _reconcile(connection: psycopg.Connection, mart: Mart, change: TableChange, 
     is exact in any order, as a sum of doubles is not, and a tenth of the cost of numerics.
     """
     parts = {
-        "row": sql.SQL("row({})").format(_names(mart.business_names, "mart")),
+        "content": _content(mart),
         "mart": sql.Identifier(mart.name),
         "redone": extent.condition,
     }
-    measure = "select count(*), coalesce(sum(hash_record_extended({row}, 0)), 0) from "
-    built = connection.execute(sql.SQL(measure + "build.{mart} as mart where {redone}").format(**parts)).fetchone()
+    measure = "select count(*), coalesce(sum({content}), 0) from "
+    other = {"seed": 0}
+    built = connection.execute(
+        sql.SQL(measure + "build.{mart} as mart where {redone}").format(**parts), other
+    ).fetchone()
     shown = connection.execute(
-        sql.SQL(measure + "published.{mart} as mart where mart.release_to is null and {redone}").format(**parts)
+        sql.SQL(measure + "published.{mart} as mart where mart.release_to is null and {redone}").format(**parts), other
     ).fetchone()
     assert built is not None and shown is not None  # noqa: S101 - an aggregate always gives a row
     if not _has_unique_key(connection, mart):

@@ -38,6 +38,8 @@ _SERVER_SETTINGS = {
     "maintenance_work_mem": "'128MB'",
     "max_wal_size": "'2GB'",
     "checkpoint_timeout": "'15min'",
+    "wal_level": "'minimal'",  # nobody replicates this server: what a build makes anew goes to disk once, not to the log as well
+    "max_wal_senders": "0",
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
     "jit": "off",  # compiling costs more than it saves on queries over thousands of expressions

@@ -68,11 +68,6 @@
     end::numeric(18, 2)
 {%- endmacro %}
 
-{#- btrim() of a long text, which it copies letter by letter whether there is a blank to trim or not. -#}
-{% macro trim_long(column) -%}
-    case when {{ column }} like ' %' or {{ column }} like '% ' then btrim({{ column }}) else {{ column }} end
-{%- endmacro %}
-
 {#- A name for comparing: apostrophes, hyphens, blanks and case do not tell names apart, nor do Latin look-alikes. -#}
 {% macro fold_name(column) -%}
     translate(

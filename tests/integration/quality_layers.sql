@@ -9,7 +9,7 @@ create table staging.stg_population__line (
 create table staging.stg_population_sdmx__area (area_code text, time_period text, population bigint, load_id text);
 create table staging.stg_open_budget__row (
     budget_code text, area_code text, area_level text, time_period text, period_start date, budget_item text,
-    classification_type text, classification_code text, classification_name text, fund_type text,
+    classification_type text, classification_code text, classification_name_key text, fund_type text,
     amount_cumulative numeric(18, 2), plan_amount numeric(18, 2), approved_amount numeric(18, 2), load_id text, replaced_by text
 );
 create table staging.stg_submissions__cell (

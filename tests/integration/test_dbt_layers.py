@@ -74,10 +74,11 @@ class House:
         """Open Budget answers for one kind, budget and year: (month, classification code, cumulative amount)."""
         _, load = self.deliver("open_budget", f"{budget_code} {' '.join(kind).rstrip()} {year}", str(rows))
         with self.warehouse.connect("loader") as connection, connection.cursor() as cursor:
+            cursor.execute("insert into raw.open_budget_name values (%s, %s) on conflict do nothing", (name, name))
             cursor.executemany(
-                "insert into raw.open_budget_row values (%s, %s, %s, %s, %s, %s, %s, 'T', %s, %s, %s, null, null, %s)",
+                "insert into raw.open_budget_row values (%s, %s, %s, 'T', %s, %s, %s, null, null, %s)",
                 [
-                    (load, number, budget_code, *kind, year, f"{month:02}.{year}", budget_code, code, name, amount)
+                    (load, number, f"{month:02}.{year}", budget_code, code, name, amount)
                     for number, (month, code, amount) in enumerate(rows, 2)
                 ],
             )

@@ -87,6 +87,7 @@ def test_fund_t_is_c_plus_s_and_a_line_vanishes(fetch: Fetcher) -> None:
     broken = fetch.query(
         """
         select rep_period, classification_code from raw.open_budget_row
+        inner join raw.open_budget_month using (load_id, rep_period)
         group by budget_code, rep_period, budget_item, classification_code
         having sum(fakt_amt::numeric) filter (where fund_typ = 'T') is distinct from
             sum(fakt_amt::numeric) filter (where fund_typ in ('C', 'S'))
@@ -172,7 +173,7 @@ def test_one_bad_budget_leaves_the_others_standing(
         fetch(_where("budgetCode=0253600000&", bend))
     assert isinstance(error.value, TransientSourceError) is passes
     assert "0253600000 (2023)" in str(error.value)
-    loaded = fetch.query("select distinct budget_code from raw.open_budget_row order by 1")
+    loaded = fetch.query("select distinct budget_code from raw.open_budget_month order by 1")
     assert loaded == [("02536000000",), ("2600000000",)]
     ((is_ok, message, has_been_ok),) = fetch.query(
         "select is_ok, message, last_ok_at is not null from ops.source_status"
@@ -251,6 +252,6 @@ def test_rows_equal_the_recorded_ones(fetch: Fetcher, real_data: Path) -> None:
         )
         loaded = fetch.query(
             "select rep_period, cod_budget, classification_code, fund_typ, fakt_amt::numeric "
-            f"from raw.open_budget_row where budget_item = '{item}'"
+            f"from raw.open_budget_row inner join raw.open_budget_month using (load_id, rep_period) where budget_item = '{item}'"
         )
         assert sorted(loaded) == expected  # type: ignore[type-var]

@@ -29,7 +29,7 @@ reported as (
         budget.budget_item,
         budget.classification_type,
         budget.classification_code,
-        budget.classification_name,
+        budget.classification_name_key,
         budget.fund_type,
         budget.amount_cumulative,
         budget.plan_amount,
@@ -91,7 +91,7 @@ listed as (
         budget_item,
         classification_type,
         classification_code,
-        classification_name,
+        classification_name_key,
         fund_type,
         amount_cumulative,
         -- the flow of a month is known only when the month before it was reported too
@@ -121,7 +121,7 @@ reversed as (
         budget_item,
         classification_type,
         classification_code,
-        classification_name,
+        classification_name_key,
         fund_type,
         0::numeric(18, 2) as amount_cumulative,
         case when reported_after = month + 1 then -amount_cumulative end::numeric(18, 2) as amount_month,
@@ -135,11 +135,42 @@ reversed as (
 
 ),
 
-final as (
+names as (
+
+    select * from {{ ref('stg_open_budget__name') }}
+
+),
+
+lines as (
 
     select * from listed
     union all
     select * from reversed
+
+),
+
+final as (
+
+    select
+        lines.municipality_code,
+        lines.area_level,
+        lines.budget_code,
+        lines.time_period,
+        lines.period_start,
+        lines.budget_item,
+        lines.classification_type,
+        lines.classification_code,
+        names.name as classification_name,
+        lines.fund_type,
+        lines.amount_cumulative,
+        lines.amount_month,
+        lines.plan_amount,
+        lines.approved_amount,
+        lines.row_nos,
+        lines.load_id,
+        lines.is_sample
+    from lines
+    left join names on lines.classification_name_key = names.name_key
 
 )
 

@@ -22,6 +22,7 @@ final as (
         months.year,
         months.rep_period,
         months.row_count,
+        months.has_plain_amounts,
         row_number() over revisions as revision_no,
         lead(months.load_id) over revisions as replaced_by,
         loads.is_sample

@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -82,7 +82,7 @@ class LandingStore:
         """Store ``data``; return its sha256 (hex). Raises StoreError when the store does not take it."""
         digest = hashlib.sha256(data).hexdigest()
         if not self.has(digest):
-            self._write(iter([data]), digest)
+            self._write([data], digest)
         return digest
 
     def put_stream(self, stream: IO[bytes]) -> tuple[str, int]:
@@ -97,7 +97,7 @@ class LandingStore:
         digest = hasher.hexdigest()
         if not self.has(digest):
             stream.seek(0)
-            self._write(_chunks(stream), digest)
+            self._write(_checked(_chunks(stream), digest), digest)
         return digest, size
 
     def has(self, sha256: str) -> bool:
@@ -126,15 +126,14 @@ class LandingStore:
             raise LandingError(f"{sha256!r} is not a sha256")
         return f"{self._root}/{sha256[:2]}/{sha256}"
 
-    def _write(self, chunks: Iterator[bytes], expected: str) -> None:
+    def _write(self, chunks: Iterable[bytes], sha256: str) -> None:
         """Write under a name of its own, then rename: a kill leaves a stray piece, which the next write removes, never half a file.
 
         On a disk of this machine the bytes are on it before they get their name, because the ledger will say that they are.
         """
-        final = self._path(expected)
+        final = self._path(sha256)
         folder = final.rsplit("/", 1)[0]
         temporary = f"{final}.{uuid.uuid4().hex}.part"
-        hasher = hashlib.sha256()
         is_local = isinstance(self._fs, LocalFileSystem)
         try:
             with _blame_the_store():
@@ -144,16 +143,11 @@ class LandingStore:
                     self._fs.open(temporary, "wb") as target,
                 ):
                     for chunk in chunks:
-                        hasher.update(chunk)
                         target.write(chunk)
                     target.flush()
                     if is_local:
                         os.fsync(target.fileno())
                     target.close()
-                    if hasher.hexdigest() != expected:
-                        raise _UnreadableError(
-                            "it changed while it was being landed; it will be taken at the next scan"
-                        )
                     self._fs.mv(temporary, final)
         except BaseException:
             with contextlib.suppress(
@@ -161,6 +155,16 @@ class LandingStore:
             ):  # else each try would leave a piece, and a full disk never have room again
                 self._fs.rm_file(temporary)
             raise
+
+
+def _checked(chunks: Iterator[bytes], expected: str) -> Iterator[bytes]:
+    """``chunks``, of which the sha256 must be ``expected`` in the end."""
+    hasher = hashlib.sha256()
+    for chunk in chunks:
+        hasher.update(chunk)
+        yield chunk
+    if hasher.hexdigest() != expected:
+        raise _UnreadableError("it changed while it was being landed; it will be taken at the next scan")
 
 
 @contextlib.contextmanager

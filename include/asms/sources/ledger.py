@@ -13,7 +13,7 @@ import psycopg
 from asms.findings import Finding, insert_findings
 from asms.sources import SourceResult
 from asms.warehouse.connection import Warehouse
-from asms.warehouse.copy import copy_blocks, copy_rows
+from asms.warehouse.copy import Block, copy_blocks, copy_rows
 
 Store = Callable[[bytes], str]
 """Puts bytes into the landing store and returns their sha256 (hex)."""
@@ -49,12 +49,13 @@ class Reading:
     """What a reader cut out of one answer: rows in the order of ``Feed.columns``, and findings without load or delivery.
 
     A reader of many rows gives ``blocks`` instead: called with what stands before each line (the load), it makes them as
-    ``asms.warehouse.copy.format_rows`` does.
+    ``asms.warehouse.copy.format_rows`` does. They are copied before the load is written, which tells their number, so their table
+    has no foreign key to it.
     """
 
     rows: Iterable[Sequence[object]] = ()
     findings: Sequence[Finding] = ()
-    blocks: Callable[[str], Iterable[str]] | None = None
+    blocks: Callable[[str], Iterable[Block]] | None = None
     beside: Sequence[Beside] = ()
 
 
@@ -102,68 +103,83 @@ def book(  # noqa: PLR0913 - one booking is one sentence, and its parts are name
     when ``read`` raises, or returns None (there is nothing in the answer).
     """
     digest = hashlib.sha256(data).hexdigest()
+    last = _last_arrival(connection, feed, path)
+    is_new_arrival = force or last is None or last.sha256 != digest
+    if last and last.row_count is not None and not is_new_arrival:
+        return Booking("unchanged", last.row_count)
+    path_seq = (last.path_seq if last else 0) + is_new_arrival
+    delivery_id = _digest(feed.channel, path, str(path_seq), digest)[:32]
+    load_id = f"{feed.source}-{_digest(delivery_id, feed.reader_version)[:24]}"
     with connection.transaction():
-        last = _last_arrival(connection, feed, path)
-        is_new_arrival = force or last is None or last.sha256 != digest
-        path_seq = (last.path_seq if last else 0) + is_new_arrival
-        delivery_id = _digest(feed.channel, path, str(path_seq), digest)[:32]
-        load_id = f"{feed.source}-{_digest(delivery_id, feed.reader_version)[:24]}"
-        done = connection.execute("select row_count from ops.load where load_id = %s", (load_id,)).fetchone()
-        if done:
-            return Booking("unchanged", int(done[0]))
         reading = read()
         if reading is None:
             return Booking("nothing", 0)
         if is_new_arrival:
             store(data)
-            connection.execute(
-                """
-                insert into raw.delivery
-                    (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-                """,
-                (delivery_id, feed.source, feed.channel, path, path_seq, digest, len(data), batch_no, is_sample),
-            )
-        return Booking("new", _load(connection, feed, load_id, delivery_id, reading, is_sample))
+        columns = ("load_id", *feed.columns)
+        rows = [(load_id, *row) for row in reading.rows]
+        row_count = len(rows)
+        if reading.blocks:
+            row_count += copy_blocks(connection, feed.table, columns, reading.blocks(f"{load_id}\t"))
+        connection.execute(
+            _WRITE_LOAD,
+            {
+                "is_new_arrival": is_new_arrival, "load_id": load_id,
+                "delivery_id": delivery_id, "source": feed.source, "channel": feed.channel, "path": path,
+                "path_seq": path_seq, "sha256": digest, "size": len(data), "batch_no": batch_no, "is_sample": is_sample,
+                "reader_version": feed.reader_version, "row_count": row_count, "finding_count": len(reading.findings),
+            },
+        )  # fmt: skip
+        copy_rows(connection, feed.table, columns, rows)
+        for other in reading.beside:
+            copy_rows(connection, other.table, ("load_id", *other.columns), ((load_id, *row) for row in other.rows))
+        insert_findings(
+            connection,
+            (replace(finding, load_id=load_id, delivery_id=delivery_id) for finding in reading.findings),
+            is_sample=is_sample,
+        )
+        return Booking("new", row_count)
+
+
+_WRITE_LOAD = """
+with arrival as (
+    insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)
+    select
+        %(delivery_id)s, %(source)s, %(channel)s, %(path)s, %(path_seq)s, %(sha256)s, %(size)s, %(batch_no)s, %(is_sample)s
+    where %(is_new_arrival)s
+)
+insert into ops.load (load_id, source, delivery_id, reader_version, status, row_count, finding_count, is_sample)
+values (
+    %(load_id)s, %(source)s, %(delivery_id)s, %(reader_version)s, 'loaded', %(row_count)s, %(finding_count)s, %(is_sample)s
+)
+"""
 
 
 @dataclass(frozen=True)
 class _Arrival:
     path_seq: int
     sha256: str
+    row_count: int | None
+    """Of the load that this reader version made of it; None when it made none."""
 
 
 def _last_arrival(connection: psycopg.Connection, feed: Feed, path: str) -> _Arrival | None:
     row = connection.execute(
-        "select path_seq, sha256 from raw.delivery where channel = %s and path = %s order by path_seq desc limit 1",
-        (feed.channel, path),
+        """
+        select delivery.path_seq, delivery.sha256, load.row_count
+        from raw.delivery
+        left join ops.load
+            on
+                delivery.source = load.source
+                and delivery.delivery_id = load.delivery_id
+                and load.reader_version = %s
+        where delivery.channel = %s and delivery.path = %s
+        order by delivery.path_seq desc
+        limit 1
+        """,
+        (feed.reader_version, feed.channel, path),
     ).fetchone()
-    return _Arrival(int(row[0]), str(row[1])) if row else None
-
-
-def _load(
-    connection: psycopg.Connection, feed: Feed, load_id: str, delivery_id: str, reading: Reading, is_sample: bool
-) -> int:
-    connection.execute(
-        "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
-        "values (%s, %s, %s, %s, 'loaded', %s)",
-        (load_id, feed.source, delivery_id, feed.reader_version, is_sample),
-    )
-    columns = ("load_id", *feed.columns)
-    row_count = copy_rows(connection, feed.table, columns, ((load_id, *row) for row in reading.rows))
-    if reading.blocks:
-        row_count += copy_blocks(connection, feed.table, columns, reading.blocks(f"{load_id}\t"))
-    for other in reading.beside:
-        copy_rows(connection, other.table, ("load_id", *other.columns), ((load_id, *row) for row in other.rows))
-    finding_count = insert_findings(
-        connection,
-        (replace(finding, load_id=load_id, delivery_id=delivery_id) for finding in reading.findings),
-        is_sample=is_sample,
-    )
-    connection.execute(
-        "update ops.load set row_count = %s, finding_count = %s where load_id = %s", (row_count, finding_count, load_id)
-    )
-    return row_count
+    return _Arrival(*row) if row else None
 
 
 def record_status(warehouse: Warehouse, result: SourceResult) -> None:

@@ -35,10 +35,12 @@ from asms.sources.ledger import (
 )
 from asms.sources.open_budget_answer import (
     KINDS,
+    NAMES,
     ROW_COLUMNS,
     Kind,
     Month,
     Request,
+    block_of,
     check_whole,
     is_month,
     parse_answer,
@@ -54,11 +56,12 @@ FEED = Feed(
     channel="api:open_budget",
     reader_version="1",
     table="raw.open_budget_row",
-    columns=("budget_code", "budget_item", "classification_type", "year", "row_no", *ROW_COLUMNS),
+    columns=("row_no", *(f"{name}_key" if name in NAMES else name for name in ROW_COLUMNS)),
 )
 _MONTH_TABLE = "raw.open_budget_month"
 _MONTH_COLUMNS = (
     "budget_code", "budget_item", "classification_type", "year", "rep_period", "sha256", "row_count", "total_amount",
+    "has_plain_amounts",
 )  # fmt: skip
 _LOG_EVERY = 100  # requests
 _ASKED_AT_ONCE = 500  # requests of which the database tells at once what stands
@@ -135,7 +138,8 @@ def fetch(
     given = patience or Patience(pause=0.0 if urlsplit(base_url).hostname in _LOOPBACK else _POLITE_PAUSE)
     with client_for(client) as own_client, warehouse.connect("loader", autocommit=True) as connection:
         commit_without_waiting(connection)
-        run = _Run(connection, store, settings.is_sample, force, next_batch(connection, FEED.source))
+        known_names = {key for (key,) in connection.execute("select name_key from raw.open_budget_name")}
+        run = _Run(connection, store, settings.is_sample, force, next_batch(connection, FEED.source), known_names)
 
         def ask(request: Request) -> bytes:
             return get_bytes(own_client, base_url + PATH, request.params, check=check_whole, patience=given)
@@ -154,6 +158,8 @@ class _Run:
     is_sample: bool
     force: bool
     batch_no: int
+    known_names: set[str]
+    """Keys of names that raw.open_budget_name has."""
 
 
 def _ask_all(requests: Sequence[Request], ask: Callable[[Request], bytes], run: _Run, patience: Patience) -> _Tally:
@@ -191,6 +197,7 @@ def _ask_all(requests: Sequence[Request], ask: Callable[[Request], bytes], run: 
 
 def _take(run: _Run, request: Request, body: bytes, standing: Mapping[str, "_Standing"], tally: _Tally) -> None:
     """Book one answer. A header without rows is an answer too: there is nothing to load (and it is not zero)."""
+    names: dict[str, str] = {}
 
     def read() -> Reading | None:
         answer = parse_answer(body, request)
@@ -204,10 +211,16 @@ def _take(run: _Run, request: Request, body: bytes, standing: Mapping[str, "_Sta
         if not answer.months and not standing:
             return None
         news = [month for month in answer.months if _is_news(month, standing)]
-        stored = [(month.rep_period, month.sha256, len(month.row_nos), month.total_amount) for month in news]
-        gone = [(period, "", 0, None) for period in lost]
+        stored = [
+            (month.rep_period, month.sha256, len(month.lines), month.total_amount, answer.has_plain_amounts)
+            for month in news
+        ]
+        gone = [(period, "", 0, None, False) for period in lost]
+        names.update((key, name) for key, name in answer.names.items() if key not in run.known_names)
+        if names:
+            run.connection.execute(_KEEP_NAMES, [list(names), list(names.values())])
         return Reading(
-            blocks=partial(_blocks, request, news),
+            blocks=partial(_blocks, news),
             findings=(*answer.findings, *_smaller_months(request, news, standing)),
             beside=(Beside(_MONTH_TABLE, _MONTH_COLUMNS, [(*request.key, *month) for month in (*stored, *gone)]),),
         )
@@ -216,15 +229,23 @@ def _take(run: _Run, request: Request, body: bytes, standing: Mapping[str, "_Sta
         run.connection, FEED, request.path, body, read,
         store=run.store, batch_no=run.batch_no, is_sample=run.is_sample, force=run.force,
     )  # fmt: skip
+    run.known_names.update(names)  # not before they are committed
     tally.outcomes[booking.outcome] += 1
 
 
-def _blocks(request: Request, months: Iterable[Month], before: str) -> Iterator[str]:
+def _blocks(months: Sequence[Month], before: str) -> Iterator[memoryview | bytes]:
     """Rows of raw.open_budget_row as COPY takes them, with ``before`` (the load) in front of each."""
-    asked = before + "\t".join(request.key)
-    for month in months:
-        lines = zip(month.row_nos, month.lines, strict=True)
-        yield "".join([f"{asked}\t{row_no}\t{line}\n" for row_no, line in lines])
+    if months:
+        yield block_of(months, before)
+        yield b"\n"
+
+
+_KEEP_NAMES = """
+insert into raw.open_budget_name (name_key, name)
+select name_key, name from unnest(%s::text[], %s::text[]) as told (name_key, name)
+order by name_key
+on conflict do nothing
+"""  # in one order, so that two runs at once wait for each other and not each for the other
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,17 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import groupby
-from math import fsum
-from typing import Literal, TypeVar
+from functools import cached_property, lru_cache, reduce
+from typing import TYPE_CHECKING, Literal
 
 from asms.findings import Finding
 from asms.sources import SourceError, TransientSourceError
-from asms.warehouse.copy import format_columns
 
-_Value = TypeVar("_Value")
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 BudgetItem = Literal["INCOMES", "EXPENSES", "FINANCING_DEBTS", "CREDITS"]
 
 Column = Literal[
@@ -104,10 +103,18 @@ _KNOWN_BESIDE = {
     "FAKT_V2MB_AMT", "FAKTSIK_AMT", "FAKTSIK_V2MB_AMT", "FAKTSPP_AMT", "FAKTSPP_V2MB_AMT", "FAKTSID_AMT",
     "FAKTSID_V2MB_AMT", "DONE_CORR_YEAR_PCT", "COD_CONS_EK_NAME",
 }  # fmt: skip
+NAMES: frozenset[Column] = frozenset({"classification_name", "functional_name"})
 _PERIOD = re.compile(r"(0[1-9]|1[0-2])\.\d{4}")
-_AMOUNT = re.compile(r"(-?\d+([.,]\d+)?(E\d+)?)?")  # or nothing
-_FUNDS = frozenset({"C", "S", "T"})
-_AMOUNT_COLUMNS: tuple[Column, ...] = ("zat_amt", "plans_amt", "fakt_amt")
+_AMOUNTS: tuple[Column, ...] = ("zat_amt", "plans_amt", "fakt_amt")
+_PLAIN_AMOUNT = r"^-?[0-9]{1,12}([.][0-9]{1,2})?$"
+_AMOUNT = (r"^(-?[0-9]+([.,][0-9]+)?(E[0-9]+)?)?$", "123.45")  # or nothing
+_FORMS: Mapping[Column, tuple[str, str]] = {
+    "rep_period": (r"^(0[1-9]|1[0-2])\.YEAR$", "MM.YEAR"),
+    "fund_typ": ("^[CST]$", "C, S, T"),
+    **dict.fromkeys(_AMOUNTS, _AMOUNT),
+}
+"""What a value looks like, as a regular expression and as staff are told it; YEAR is the one that was asked."""
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", ""))
 _MOST_BAD_ROWS = 50  # more than this in one answer is another format, not a slip
 
 
@@ -151,41 +158,27 @@ _FUND, _FACT = ROW_COLUMNS.index("fund_typ"), ROW_COLUMNS.index("fakt_amt")
 
 @dataclass(frozen=True)
 class Month:
-    """The rows of one month of an answer, as found.
-
-    ``columns`` are those of ``ROW_COLUMNS``, '' where a row has nothing, and ``row_nos`` the lines of the rows in the answer (the
-    header is line 1).
-    """
+    """The rows of one month of an answer: arrays of numbers and of texts, one for each row."""
 
     rep_period: str
-    row_nos: Sequence[int]
-    columns: Sequence[Sequence[str]]
-
-    @cached_property
-    def lines(self) -> list[str]:
-        """The rows as COPY takes them, without line ends."""
-        return format_columns(map(_none_for_nothing, self.columns))
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of the rows in any order, without their line numbers: what stands before a month does not change it."""
-        return hashlib.sha256("\n".join(sorted(self.lines)).encode()).hexdigest()
-
-    @cached_property
-    def total_amount(self) -> float | None:
-        """Sum of fund T in UAH; None where an amount cannot be read."""
-        amounts = zip(self.columns[_FACT], self.columns[_FUND], strict=True)
-        try:
-            return round(fsum([float((amount or "0").replace(",", ".")) for amount, fund in amounts if fund == "T"]), 2)
-        except ValueError:
-            return None
+    row_nos: "pa.Array"
+    """Lines of the rows in the answer; the header is line 1."""
+    lines: "pa.Array"
+    """The columns of ``ROW_COLUMNS`` as COPY takes them, as found, and of a name its key in ``Answer.names``."""
+    sha256: str
+    """Hash of the lines in any order, without their numbers: what stands before a month does not change it."""
+    total_amount: float | None
+    """Sum of fund T in UAH; None where an amount cannot be read."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The months of an answer in the order of their first rows, and what is wrong with some rows."""
+    """The months of an answer, its names by key, and what is wrong with some rows."""
 
     months: tuple[Month, ...]
+    names: Mapping[str, str]
+    has_plain_amounts: bool
+    """Whether every amount is written as the database reads it, and is no larger than it takes."""
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -217,47 +210,52 @@ def parse_answer(body: bytes, request: Request) -> Answer:
     Raises:
         SourceError: the text is not UTF-8, a column is missing, or more than 50 rows are wrong.
     """
-    try:
-        text = body.decode("utf-8-sig")  # the service's header says windows-1251; its bytes are UTF-8
-    except UnicodeDecodeError as error:
-        raise SourceError(f"the answer to {request} is not UTF-8 text ({error})") from error
     bad: list[Finding] = []
-    header, numbers, found = _cut(text, request, bad)
-    places = _find_columns(header, request)
-    nothing = [""] * len(numbers)
-    columns = [nothing if place is None else found[place] for place in places]
-    bad += _odd_values(request, numbers, columns)
+    header = _read_header(body, request)
+    titles = _find_titles(header, request)
+    cut = _cut_at_once(body, titles) or _cut_by_line(body, request, header, titles, bad)
+    bad += _odd_values(request, cut)
     if len(bad) > _MOST_BAD_ROWS:
         raise SourceError(
             f"the answer to {request} has more than {_MOST_BAD_ROWS} rows that do not have its agreed form, "
             f"first: {bad[0].message_en}"
         )
-    return Answer(_by_month(numbers, columns), (*bad, *_new_columns(request, header)))
+    names: dict[str, str] = {}
+    months = _by_month(cut, _spell(cut, names))
+    return Answer(months, names, cut.has_plain_amounts, (*bad, *_new_columns(request, header)))
 
 
-def _cut(text: str, request: Request, bad: list[Finding]) -> tuple[list[str], Sequence[int], Sequence[Sequence[str]]]:
-    """Header, line numbers and columns; what is left out is told in ``bad``."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";")
-    header = [title.strip() for title in next(reader, [])]
-    numbers: list[int] = []
-    lines: list[list[str]] = []
-    width, line_no = len(header), reader.line_num + 1
-    for fields in reader:
-        if len(fields) == width:
-            numbers.append(line_no)
-            lines.append(fields)
-        elif fields:
-            bad.append(_left_out(request, line_no, fields, width))
-        line_no = reader.line_num + 1
-    return header, numbers, list(zip(*lines, strict=True)) or [()] * width
+@dataclass(frozen=True)
+class _Cut:
+    """Rows by column: ``values`` are null where a row has nothing, and lack columns that this kind of answer has not."""
+
+    row_nos: "pa.Array"
+    values: Mapping[Column, "pa.Array"]
+    has_escapes: bool
+
+    @cached_property
+    def has_plain_amounts(self) -> bool:
+        """Whether every amount is written as the database reads it, and is no larger than it takes."""
+        import pyarrow.compute as pc
+
+        amounts = (self.values[name] for name in _AMOUNTS if name in self.values)
+        return all(pc.all(pc.match_substring_regex(values, _PLAIN_AMOUNT)).as_py() is not False for values in amounts)
 
 
-def _none_for_nothing(column: Sequence[str]) -> Sequence[str | None]:
-    return [value or None for value in column] if "" in column else column
+def _read_header(body: bytes, request: Request) -> list[str]:
+    first_line = body[: body.find(b"\n") + 1] or body
+    return [title.strip() for title in next(csv.reader([_decode(first_line, request)], delimiter=";"), [])]
 
 
-def _find_columns(header: Sequence[str], request: Request) -> list[int | None]:
-    """Where each of ROW_COLUMNS stands in the answer; None for one that this kind of answer has not."""
+def _decode(body: bytes, request: Request) -> str:
+    try:
+        return body.decode("utf-8-sig")  # the service's header says windows-1251; its bytes are UTF-8
+    except UnicodeDecodeError as error:
+        raise SourceError(f"the answer to {request} is not UTF-8 text ({error})") from error
+
+
+def _find_titles(header: Sequence[str], request: Request) -> dict[Column, str]:
+    """The title of each column that the answer has."""
     titles = request.kind.titles
     missing = sorted(set(titles.values()) - set(header))
     if missing:
@@ -265,44 +263,176 @@ def _find_columns(header: Sequence[str], request: Request) -> list[int | None]:
             f"the answer to {request} lacks the column(s) {', '.join(missing)}; "
             f"its header is {';'.join(header)[:200] or '(empty)'}: the service has changed, and the reader must follow"
         )
-    named = {**request.kind.optional, **titles}
-    return [header.index(named[name]) if named.get(name) in header else None for name in ROW_COLUMNS]
+    return {**titles, **{name: title for name, title in request.kind.optional.items() if title in header}}
 
 
-def _by_month(numbers: Sequence[int], columns: Sequence[Sequence[str]]) -> tuple[Month, ...]:
-    runs: dict[str, list[slice]] = {}
-    begin = 0
-    for period, run in groupby(columns[0]):  # the service sorts by month
-        end = begin + sum(1 for _ in run)
-        runs.setdefault(period, []).append(slice(begin, end))
-        begin = end
-    return tuple(
-        Month(period, _take(numbers, places), [_take(column, places) for column in columns])
-        for period, places in runs.items()
-    )
+def _cut_at_once(body: bytes, titles: Mapping[Column, str]) -> _Cut | None:
+    """The rows of an answer of which each is one line of the header's width; None for another, whose lines are looked at singly."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv as arrow_csv
+
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(body),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(body) + 1),  # one piece
+            parse_options=arrow_csv.ParseOptions(delimiter=";", newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=list(titles.values()),
+                column_types=dict.fromkeys(titles.values(), pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
+        return None
+    values = {name: table[title].combine_chunks() for name, title in titles.items()}
+    row_nos, line_count = pa.array(range(2, table.num_rows + 2), pa.int32()), body.count(b"\n") - 1
+    if table.num_rows != line_count:  # names have line ends, or there are blank lines
+        breaks = reduce(
+            pc.add, (pc.count_substring(values[name].fill_null(""), "\n") for name in NAMES & values.keys())
+        )
+        row_nos = pc.add(row_nos, pc.subtract(pc.cumulative_sum(breaks), breaks))
+        if table.num_rows + pc.sum(breaks).as_py() != line_count:
+            return None
+    return _Cut(row_nos, values, b"\\" in body or b"\t" in body)
 
 
-def _take(values: Sequence[_Value], places: Sequence[slice]) -> Sequence[_Value]:
-    return values[places[0]] if len(places) == 1 else [value for place in places for value in values[place]]
+def _cut_by_line(
+    body: bytes, request: Request, header: Sequence[str], titles: Mapping[Column, str], bad: list[Finding]
+) -> _Cut:
+    """The rows of the header's width; what is left out is told in ``bad``."""
+    import pyarrow as pa
 
-
-def _odd_values(request: Request, numbers: Sequence[int], columns: Sequence[Sequence[str]]) -> list[Finding]:
-    """Findings on values of an unexpected form, in the order of lines."""
-    checks: dict[Column, tuple[Callable[[str], object], str]] = {
-        "rep_period": (lambda value: is_month(value) and value.endswith(f".{request.year}"), f"MM.{request.year}"),
-        "fund_typ": (_FUNDS.__contains__, "C, S, T"),
-        **{name: (_AMOUNT.fullmatch, "123.45") for name in _AMOUNT_COLUMNS},
+    reader = csv.reader(io.StringIO(_decode(body, request), newline=""), delimiter=";")
+    next(reader, None)
+    row_nos: list[int] = []
+    rows: list[list[str]] = []
+    line_no = reader.line_num + 1
+    for fields in reader:
+        if len(fields) == len(header):
+            row_nos.append(line_no)
+            rows.append(fields)
+        elif fields:
+            bad.append(_left_out(request, line_no, fields, len(header)))
+        line_no = reader.line_num + 1
+    values = {
+        name: pa.array([fields[place] or None for fields in rows], pa.string())
+        for name, place in ((name, header.index(title)) for name, title in titles.items())
     }
+    return _Cut(pa.array(row_nos, pa.int32()), values, has_escapes=True)
+
+
+def _spell(cut: _Cut, names: dict[str, str]) -> "pa.Array":
+    """The rows as COPY takes them, with a key for each name, which is added to ``names``."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    spelled = []
+    for column in ROW_COLUMNS:
+        values = cut.values.get(column)
+        if values is None:
+            values = pa.scalar(None, pa.string())
+        elif column in NAMES:
+            values = _keys(values, names)
+        elif cut.has_escapes:
+            for plain, escaped in _ESCAPES:
+                values = pc.replace_substring(values, plain, escaped)
+        spelled.append(values)
+    return pc.binary_join_element_wise(*spelled, "\t", null_handling="replace", null_replacement="\\N")
+
+
+def _keys(values: "pa.Array", names: dict[str, str]) -> "pa.Array":
+    """What stands for each name in the rows: the beginning of its hash."""
+    import pyarrow as pa
+
+    told = values.dictionary_encode()
+    texts = [text.replace("\0", "") for text in told.dictionary.to_pylist()]
+    keys = list(map(_key_of, texts))
+    names.update(zip(keys, texts, strict=True))
+    return pa.array(keys, pa.string()).take(told.indices)
+
+
+@lru_cache(maxsize=10_000)
+def _key_of(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _by_month(cut: _Cut, lines: "pa.Array") -> tuple[Month, ...]:
+    """In the order of lines the rows of a month, with which each begins, are beside each other."""
+    import pyarrow.compute as pc
+
+    order = pc.sort_indices(lines)
+    lines, row_nos, amounts = (values.take(order) for values in (lines, cut.row_nos, _amounts_of_total(cut)))
+    runs = pc.run_end_encode(cut.values["rep_period"].fill_null("").take(order))
+    whole, line_ends = _joined(lines), pc.cumulative_sum(pc.add(pc.binary_length(lines), 1)).to_pylist()
+    months, begin = [], 0
+    for period, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        bytes_of_month = whole[line_ends[begin - 1] if begin else 0 : line_ends[end - 1] - 1]
+        amounts_of_month = amounts[begin:end]
+        months.append(
+            Month(
+                period,
+                row_nos[begin:end],
+                lines[begin:end],
+                hashlib.sha256(bytes_of_month).hexdigest(),
+                None if amounts_of_month.null_count else round(pc.sum(amounts_of_month).as_py(), 2),
+            )
+        )
+        begin = end
+    return tuple(months)
+
+
+def _amounts_of_total(cut: _Cut) -> "pa.Array":
+    """Amounts of fund T, 0 in other rows; null where an amount cannot be read."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = cut.values["fakt_amt"].fill_null("0")
+    if not cut.has_plain_amounts:
+        readable = pc.if_else(pc.match_substring_regex(texts, _AMOUNT[0]), texts, None)
+        texts = pc.replace_substring(readable, ",", ".")
+    return pc.if_else(pc.equal(cut.values["fund_typ"].fill_null(""), "T"), texts.cast(pa.float64()), 0.0)
+
+
+def block_of(months: Sequence[Month], before: str) -> memoryview:
+    """The rows of ``months`` as COPY takes them, each behind ``before`` and its number, without the end of the last line."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    row_nos = pa.concat_arrays([month.row_nos for month in months]).cast(pa.string())
+    lines = pa.concat_arrays([month.lines for month in months])
+    return _joined(pc.binary_join_element_wise(before.removesuffix("\t"), row_nos, lines, "\t"))
+
+
+def _joined(lines: "pa.Array") -> memoryview:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
+    return memoryview(pc.binary_join(whole, "\n")[0].as_buffer())
+
+
+def _odd_values(request: Request, cut: _Cut) -> list[Finding]:
+    """Findings on values of an unexpected form, in the order of lines."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     found: list[tuple[int, Finding]] = []
-    for name, (is_right, expected) in checks.items():
-        values = columns[ROW_COLUMNS.index(name)]
-        wrong = {value for value in set(values) if not is_right(value)}
-        if wrong:
-            found += [
-                (row_no, _odd_value(request, row_no, name, value, expected))
-                for row_no, value in zip(numbers, values, strict=True)
-                if value in wrong
-            ]
+    for column, forms in _FORMS.items():
+        form, expected = (text.replace("YEAR", str(request.year)) for text in forms)
+        values = cut.values.get(column)
+        if values is None or (column in _AMOUNTS and cut.has_plain_amounts):
+            continue
+        values = values.fill_null("")
+        wrong = [value for value in values.unique().to_pylist() if not re.fullmatch(form, value)]
+        if not wrong:
+            continue
+        places = pc.indices_nonzero(pc.is_in(values, pa.array(wrong)))
+        found += [
+            (row_no, _odd_value(request, row_no, column, value, expected))
+            for row_no, value in zip(cut.row_nos.take(places).to_pylist(), values.take(places).to_pylist(), strict=True)
+        ]
     return [finding for _, finding in sorted(found, key=lambda pair: pair[0])]
 
 

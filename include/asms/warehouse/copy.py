@@ -13,6 +13,8 @@ import msgspec
 if TYPE_CHECKING:
     import psycopg
 
+Block = str | bytes | memoryview
+"""Lines as COPY takes them."""
 _BLOCK_ROWS = 2_000
 _NULL = "\\N"
 _PLAIN = frozenset({int, float, date, Decimal, bool})  # what str() writes as the database reads it
@@ -34,7 +36,7 @@ def copy_rows(
     return copy_blocks(connection, table, columns, map(format_rows, iter(lambda: list(islice(rest, _BLOCK_ROWS)), [])))
 
 
-def copy_blocks(connection: "psycopg.Connection", table: str, columns: Sequence[str], blocks: Iterable[str]) -> int:
+def copy_blocks(connection: "psycopg.Connection", table: str, columns: Sequence[str], blocks: Iterable[Block]) -> int:
     """COPY blocks of text as ``format_rows`` makes them; return how many rows. Large blocks cost a third of what single rows do."""
     rest = iter(blocks)
     first = next(rest, None)

@@ -3,7 +3,7 @@
 import pytest
 
 from asms.sources import SourceError
-from asms.sources.open_budget_answer import KINDS, ROW_COLUMNS, Answer, Request, parse_answer
+from asms.sources.open_budget_answer import KINDS, NAMES, ROW_COLUMNS, Answer, Request, parse_answer
 
 KIND = {kind.name: kind for kind in KINDS}
 INCOMES = Request("0253600000", "UA05020030000031457", KIND["INCOMES"], 2023)
@@ -15,16 +15,23 @@ GOOD = "01.2023;C;0253600000;11010100;Податок;10.00;;1.05\r\n"
 
 
 def values(answer: Answer) -> list[dict[str, str | None]]:
-    """The rows of an answer by column."""
-    return [
-        {name: value or None for name, value in zip(ROW_COLUMNS, row, strict=True)}
+    """The rows of an answer by column, with names for their keys."""
+    rows = [
+        dict(zip(ROW_COLUMNS, line.split("\t"), strict=True))
         for month in answer.months
-        for row in zip(*month.columns, strict=True)
+        for line in month.lines.to_pylist()
+    ]
+    return [
+        {
+            column: None if value == "\\N" else answer.names[value] if column in NAMES else value
+            for column, value in row.items()
+        }
+        for row in rows
     ]
 
 
 def row_nos(answer: Answer) -> list[int]:
-    return [row_no for month in answer.months for row_no in month.row_nos]
+    return [row_no for month in answer.months for row_no in month.row_nos.to_pylist()]
 
 
 def test_path_is_the_canonical_question() -> None:
@@ -96,8 +103,8 @@ def test_a_name_may_hold_the_separator_quotes_and_line_ends() -> None:
     text = HEADER + '01.2023;C;0253600000;41051100;"Субвенція ""А"";\r\nчастина";1;;1\r\n' + GOOD
     answer = parse_answer(text.encode(), INCOMES)
     assert answer.findings == ()
-    assert values(answer)[0]["classification_name"] == 'Субвенція "А";\r\nчастина'
-    assert row_nos(answer) == [2, 4]
+    assert values(answer)[1]["classification_name"] == 'Субвенція "А";\r\nчастина'
+    assert row_nos(answer) == [4, 2]  # in the order of their codes
 
 
 @pytest.mark.parametrize("lost", ["FAKT_AMT", "REP_PERIOD", "COD_INCO"])

@@ -52,9 +52,15 @@
     (length({{ number_text }}) <= 60 and {{ number_text }} !~ '[eE][+-]?0*[1-9][0-9]{2}')
 {%- endmacro %}
 
-{#- An amount of money as the open budget writes it; NULL when it is none, or is beyond numeric(18, 2). -#}
-{% macro amount(column) -%}
+{#-
+    An amount of money as the open budget writes it; NULL when it is none, or is beyond numeric(18, 2). is_plain names a column that
+    says that the reader found it written as the database reads it.
+-#}
+{% macro amount(column, is_plain=none) -%}
     case
+        {%- if is_plain %}
+        when {{ is_plain }} then {{ column }}::numeric(18, 2)
+        {%- endif %}
         -- as the service writes it today: one look is enough. This is the dearest part of staging, and counted repeats would
         -- make it three times as dear
         when octet_length({{ column }}) <= 16 and {{ column }} ~ '^-?[0-9]+([.][0-9]+)?$'

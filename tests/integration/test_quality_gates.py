@@ -162,6 +162,12 @@ def test_funds_of_loads_already_published_are_not_asked_again(layers: Warehouse)
     )
     assert failed(layers, "staging")[1] == {"GX_STG_OPEN_BUDGET_FUNDS_ADD_UP"}
     assert failed(layers, "raw")[1] == {"GX_RAW_OPEN_BUDGET_COUNTED"}, "five rows read, none stored"
+    run(
+        layers,
+        "loader",
+        "insert into raw.open_budget_row (load_id, row_no, classification_name_key) select 'load-1', n, 'key' from generate_series(2, 6) n",
+    )
+    assert failed(layers, "raw")[1] == {"GX_RAW_OPEN_BUDGET_NAMED"}, "five rows with a name that is not stored"
 
 
 def test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_value(layers: Warehouse) -> None:

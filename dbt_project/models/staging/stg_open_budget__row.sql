@@ -65,11 +65,12 @@ months as (
 -- load up for each of its months.
 loads as (
 
-    select distinct
-        load_no,
+    select
         load_id,
-        is_programme
+        min(load_no) as load_no,
+        bool_or(is_programme) as is_programme
     from months
+    group by load_id
 
 ),
 
@@ -93,9 +94,9 @@ loads as (
         raw_rows.functional_name_key,
         btrim(raw_rows.economic_code) as economic_code,
         btrim(raw_rows.fund_typ) as fund_type,
-        case when months.has_plain_amounts then raw_rows.fakt_amt::numeric(18, 2) else {{ amount('raw_rows.fakt_amt') }} end as amount_cumulative,
-        case when months.has_plain_amounts then raw_rows.plans_amt::numeric(18, 2) else {{ amount('raw_rows.plans_amt') }} end as plan_amount,
-        case when months.has_plain_amounts then raw_rows.zat_amt::numeric(18, 2) else {{ amount('raw_rows.zat_amt') }} end as approved_amount,
+        {{ amount('raw_rows.fakt_amt', is_plain='months.has_plain_amounts') }} as amount_cumulative,
+        {{ amount('raw_rows.plans_amt', is_plain='months.has_plain_amounts') }} as plan_amount,
+        {{ amount('raw_rows.zat_amt', is_plain='months.has_plain_amounts') }} as approved_amount,
         case when right(months.time_period, 3) = '-12' then raw_rows.row_no end as row_no,
         months.load_id,
         months.replaced_by,

@@ -5,7 +5,7 @@ What belongs: ids, the no-op on unchanged bytes, the status row. What does not: 
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import psycopg
@@ -48,15 +48,19 @@ class Beside:
 class Reading:
     """What a reader cut out of one answer: rows in the order of ``Feed.columns``, and findings without load or delivery.
 
-    A reader of many rows gives ``blocks`` instead: called with what stands before each line (the load), it makes them as
-    ``asms.warehouse.copy.format_rows`` does. They are copied before the load is written, which tells their number, so their table
-    has no foreign key to it.
+    A reader of many rows gives ``blocks`` instead, and how many rows are in them: called with what stands before each line (the
+    load), it makes them as ``asms.warehouse.copy.format_rows`` does.
     """
 
-    rows: Iterable[Sequence[object]] = ()
+    rows: Sequence[Sequence[object]] = ()
     findings: Sequence[Finding] = ()
     blocks: Callable[[str], Iterable[Block]] | None = None
+    block_rows: int = 0
     beside: Sequence[Beside] = ()
+
+    @property
+    def row_count(self) -> int:
+        return len(self.rows) + self.block_rows
 
 
 @dataclass(frozen=True)
@@ -102,84 +106,144 @@ def book(  # noqa: PLR0913 - one booking is one sentence, and its parts are name
     called), unless this reader version has not read them yet, or ``force`` books them as a new arrival. Nothing is booked
     when ``read`` raises, or returns None (there is nothing in the answer).
     """
-    digest = hashlib.sha256(data).hexdigest()
-    last = _last_arrival(connection, feed, path)
-    is_new_arrival = force or last is None or last.sha256 != digest
-    if last and last.row_count is not None and not is_new_arrival:
-        return Booking("unchanged", last.row_count)
-    path_seq = (last.path_seq if last else 0) + is_new_arrival
-    delivery_id = _digest(feed.channel, path, str(path_seq), digest)[:32]
-    load_id = f"{feed.source}-{_digest(delivery_id, feed.reader_version)[:24]}"
+    arrival = Arrival.of(feed, path, data, last_arrivals(connection, feed, [path]).get(path), force=force)
+    if arrival.standing_rows is not None:
+        return Booking("unchanged", arrival.standing_rows)
     with connection.transaction():
         reading = read()
         if reading is None:
             return Booking("nothing", 0)
-        if is_new_arrival:
-            store(data)
-        columns = ("load_id", *feed.columns)
-        rows = [(load_id, *row) for row in reading.rows]
-        row_count = len(rows)
-        if reading.blocks:
-            row_count += copy_blocks(connection, feed.table, columns, reading.blocks(f"{load_id}\t"))
-        connection.execute(
-            _WRITE_LOAD,
-            {
-                "is_new_arrival": is_new_arrival, "load_id": load_id,
-                "delivery_id": delivery_id, "source": feed.source, "channel": feed.channel, "path": path,
-                "path_seq": path_seq, "sha256": digest, "size": len(data), "batch_no": batch_no, "is_sample": is_sample,
-                "reader_version": feed.reader_version, "row_count": row_count, "finding_count": len(reading.findings),
-            },
-        )  # fmt: skip
-        copy_rows(connection, feed.table, columns, rows)
-        for other in reading.beside:
-            copy_rows(connection, other.table, ("load_id", *other.columns), ((load_id, *row) for row in other.rows))
-        insert_findings(
-            connection,
-            (replace(finding, load_id=load_id, delivery_id=delivery_id) for finding in reading.findings),
-            is_sample=is_sample,
-        )
-        return Booking("new", row_count)
-
-
-_WRITE_LOAD = """
-with arrival as (
-    insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)
-    select
-        %(delivery_id)s, %(source)s, %(channel)s, %(path)s, %(path_seq)s, %(sha256)s, %(size)s, %(batch_no)s, %(is_sample)s
-    where %(is_new_arrival)s
-)
-insert into ops.load (load_id, source, delivery_id, reader_version, status, row_count, finding_count, is_sample)
-values (
-    %(load_id)s, %(source)s, %(delivery_id)s, %(reader_version)s, 'loaded', %(row_count)s, %(finding_count)s, %(is_sample)s
-)
-"""
+        book_read(connection, feed, [(arrival, reading)], store=store, batch_no=batch_no, is_sample=is_sample)
+    return Booking("new", reading.row_count)
 
 
 @dataclass(frozen=True)
-class _Arrival:
+class LastArrival:
+    """What came last on a path; ``row_count`` is that of the load that this reader version made of it, None when it made none."""
+
     path_seq: int
     sha256: str
     row_count: int | None
-    """Of the load that this reader version made of it; None when it made none."""
 
 
-def _last_arrival(connection: psycopg.Connection, feed: Feed, path: str) -> _Arrival | None:
-    row = connection.execute(
+def last_arrivals(connection: psycopg.Connection, feed: Feed, paths: Sequence[str]) -> dict[str, LastArrival]:
+    """What came last on each of ``paths`` on which something came."""
+    rows = connection.execute(
         """
-        select delivery.path_seq, delivery.sha256, load.row_count
-        from raw.delivery
+        select last.path, last.path_seq, last.sha256, load.row_count
+        from unnest(%s::text[]) as asked (path)
+        cross join lateral (
+            select * from raw.delivery
+            where delivery.channel = %s and delivery.path = asked.path
+            order by delivery.path_seq desc
+            limit 1
+        ) as last
         left join ops.load
             on
-                delivery.source = load.source
-                and delivery.delivery_id = load.delivery_id
+                last.source = load.source
+                and last.delivery_id = load.delivery_id
                 and load.reader_version = %s
-        where delivery.channel = %s and delivery.path = %s
-        order by delivery.path_seq desc
-        limit 1
         """,
-        (feed.reader_version, feed.channel, path),
-    ).fetchone()
-    return _Arrival(*row) if row else None
+        (list(paths), feed.channel, feed.reader_version),
+    )
+    return {path: LastArrival(*row) for path, *row in rows}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """An answer on its way into the ledger."""
+
+    path: str
+    data: bytes = field(repr=False)
+    sha256: str
+    path_seq: int
+    is_new: bool
+    """Whether it is an arrival of its own; else the last one on its path, read anew."""
+    delivery_id: str
+    load_id: str
+    standing_rows: int | None
+    """Rows of the load that stands already; None when it is to be read."""
+
+    @classmethod
+    def of(cls, feed: Feed, path: str, data: bytes, last: LastArrival | None, *, force: bool = False) -> "Arrival":
+        """``data`` beside what came on ``path`` before."""
+        digest = hashlib.sha256(data).hexdigest()
+        is_new = force or last is None or last.sha256 != digest
+        path_seq = (last.path_seq if last else 0) + is_new
+        delivery_id = _digest(feed.channel, path, str(path_seq), digest)[:32]
+        load_id = f"{feed.source}-{_digest(delivery_id, feed.reader_version)[:24]}"
+        return cls(
+            path, data, digest, path_seq, is_new, delivery_id, load_id, None if is_new or not last else last.row_count
+        )
+
+
+def book_read(
+    connection: psycopg.Connection,
+    feed: Feed,
+    read: Sequence[tuple[Arrival, Reading]],
+    *,
+    store: Store,
+    batch_no: int,
+    is_sample: bool,
+) -> None:
+    """Land and book answers with what was read of each, all in one transaction."""
+    with connection.transaction():
+        for arrival, _ in read:
+            if arrival.is_new:
+                store(arrival.data)
+        loads = [
+            (arrival.load_id, arrival.delivery_id, arrival.path, arrival.path_seq, arrival.sha256, len(arrival.data),
+             arrival.is_new, reading.row_count, len(reading.findings))
+            for arrival, reading in read
+        ]  # fmt: skip
+        told = (feed.source, feed.channel, batch_no, is_sample, feed.reader_version)
+        connection.execute(_WRITE_LOADS, [*told, *map(list, zip(*loads, strict=True))])
+        columns = ("load_id", *feed.columns)
+        copy_rows(connection, feed.table, columns, ((it.load_id, *row) for it, reading in read for row in reading.rows))
+        copy_blocks(
+            connection,
+            feed.table,
+            columns,
+            (block for it, reading in read if reading.blocks for block in reading.blocks(f"{it.load_id}\t")),
+        )
+        tables = dict.fromkeys((other.table, other.columns) for _, reading in read for other in reading.beside)
+        for table, of_table in tables:
+            rows = (
+                (it.load_id, *row)
+                for it, reading in read
+                for other in reading.beside
+                if other.table == table
+                for row in other.rows
+            )
+            copy_rows(connection, table, ("load_id", *of_table), rows)
+        insert_findings(
+            connection,
+            (
+                replace(finding, load_id=it.load_id, delivery_id=it.delivery_id)
+                for it, reading in read
+                for finding in reading.findings
+            ),
+            is_sample=is_sample,
+        )
+
+
+_WRITE_LOADS = """
+with told as (
+    select
+        *, %s as source, %s as channel, %s::bigint as batch_no, %s as is_sample, %s as reader_version
+    from unnest(
+        %s::text[], %s::text[], %s::text[], %s::integer[], %s::text[], %s::bigint[], %s::boolean[], %s::bigint[], %s::bigint[]
+    ) as told (load_id, delivery_id, path, path_seq, sha256, size_bytes, is_new, row_count, finding_count)
+),
+
+arrived as (
+    insert into raw.delivery (delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample)
+    select delivery_id, source, channel, path, path_seq, sha256, size_bytes, batch_no, is_sample from told where is_new
+)
+
+insert into ops.load (load_id, source, delivery_id, reader_version, status, row_count, finding_count, is_sample)
+select load_id, source, delivery_id, reader_version, 'loaded', row_count, finding_count, is_sample from told
+"""
 
 
 def record_status(warehouse: Warehouse, result: SourceResult) -> None:

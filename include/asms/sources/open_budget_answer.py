@@ -153,7 +153,6 @@ ROW_COLUMNS: tuple[Column, ...] = (
     "rep_period", "fund_typ", "cod_budget", "classification_code", "classification_name", "zat_amt", "plans_amt", "fakt_amt",
     "functional_code", "functional_name", "economic_code",
 )  # fmt: skip
-_FUND, _FACT = ROW_COLUMNS.index("fund_typ"), ROW_COLUMNS.index("fakt_amt")
 
 
 @dataclass(frozen=True)
@@ -267,7 +266,7 @@ def _find_titles(header: Sequence[str], request: Request) -> dict[Column, str]:
 
 
 def _cut_at_once(body: bytes, titles: Mapping[Column, str]) -> _Cut | None:
-    """The rows of an answer of which each is one line of the header's width; None for another, whose lines are looked at singly."""
+    """The rows of an answer whose rows all have the header's width; None for another, whose lines are looked at one by one."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import csv as arrow_csv
@@ -295,7 +294,7 @@ def _cut_at_once(body: bytes, titles: Mapping[Column, str]) -> _Cut | None:
         row_nos = pc.add(row_nos, pc.subtract(pc.cumulative_sum(breaks), breaks))
         if table.num_rows + pc.sum(breaks).as_py() != line_count:
             return None
-    return _Cut(row_nos, values, b"\\" in body or b"\t" in body)
+    return _Cut(row_nos, values, has_escapes=any(sign in body for sign in (b"\\", b"\t", b"\0")))
 
 
 def _cut_by_line(

@@ -270,6 +270,7 @@ def read_month(
         beside.append(move_watermark(FEED.source, payer.edrpou, str(days[-1].trans_date)))
     return Reading(
         blocks=partial(_blocks, news),
+        block_rows=sum(len(day.rows) for day in news),
         findings=(*new, *odd_amounts(news, FEED.source, path), *_smaller_days(payer, path, news, standing)),
         beside=beside,
     )

@@ -58,7 +58,7 @@ from (
     where functional_name is not null
 ) as named;
 
--- Whether every amount of the answer is written as the database reads it, as the reader found: it is then cast without being looked at.
+-- Whether every amount of the answer is written as the database reads it, as the reader found: then it is cast unseen.
 alter table raw.open_budget_month add column has_plain_amounts boolean not null default false;
 
 -- A month is known by the hash of its rows as COPY takes them, and they are written otherwise now.

@@ -12,7 +12,7 @@
 
 with
 
-submissions as (
+deliveries as (
 
     select distinct on (delivery.submission_id)
         delivery.*,
@@ -31,20 +31,29 @@ submissions as (
 repeated as materialized (
 
     select
-        submissions.submission_id,
+        deliveries.submission_id,
         twice.indicator_code,
         twice.sex
-    from submissions
+    from deliveries
     cross join lateral (
         select
             raw_cell.indicator_code,
             raw_cell.sex
         from {{ source('raw', 'submission_cell') }} as raw_cell
-        where raw_cell.submission_id = submissions.submission_id
+        where raw_cell.submission_id = deliveries.submission_id
         group by raw_cell.indicator_code, raw_cell.sex
         having count(*) > 1
         offset 0  -- noqa: AM09
     ) as twice
+
+),
+
+submissions as (
+
+    select
+        *,
+        submission_id in (select repeated.submission_id from repeated) as is_repeating
+    from deliveries
 
 ),
 
@@ -92,48 +101,59 @@ contradicted as materialized (
 
 ),
 
+decided as (
+
+    select
+        *,
+        is_repeated
+        and coalesce(missing_reason, '') != 'blank'
+        and (submission_id, indicator_code, sex) in (
+            select
+                contradicted.submission_id,
+                contradicted.indicator_code,
+                contradicted.sex
+            from contradicted
+        ) as is_contradicted
+    from valued
+
+),
+
 final as (
 
     select
-        valued.submission_id,
-        valued.sheet,
-        valued.cell,
-        valued.collection_code,
-        valued.municipality_code,
-        valued.time_period,
-        valued.indicator_code,
-        valued.sex,
-        valued.value_text,
-        valued.value_type,
-        case when contradicted.submission_id is null then valued.read_value end as obs_value,
+        submission_id,
+        sheet,
+        cell,
+        collection_code,
+        municipality_code,
+        time_period,
+        indicator_code,
+        sex,
+        value_text,
+        value_type,
+        case when not is_contradicted then read_value end as obs_value,
         case
-            when valued.typing_rule_id is not null or contradicted.submission_id is not null then 'M_Q'
-            else coalesce(valued.missing_status, 'A')
+            when typing_rule_id is not null or is_contradicted then 'M_Q'
+            else coalesce(missing_status, 'A')
         end as obs_status,
         case
-            when valued.typing_rule_id is not null or contradicted.submission_id is not null then 'rejected'
-            else valued.missing_reason
+            when typing_rule_id is not null or is_contradicted then 'rejected'
+            else missing_reason
         end as status_reason,
         case
-            when valued.typing_rule_id is not null then valued.typing_rule_id
-            when contradicted.submission_id is not null then 'CELL_DUPLICATE_CODE'
-            when valued.is_unit_stated and valued.read_value is not null then 'CELL_UNIT_STATED'
+            when typing_rule_id is not null then typing_rule_id
+            when is_contradicted then 'CELL_DUPLICATE_CODE'
+            when is_unit_stated and read_value is not null then 'CELL_UNIT_STATED'
         end as broken_rule_id,
-        valued.is_repeated,
+        is_repeated,
         -- nearly every body sends one return with every code once, and withdraws nothing: what it says stands
-        valued.is_contested is not true and not valued.is_repeated and valued.is_test is not true as is_plain,
-        valued.load_id,
-        valued.batch_no,
-        valued.received_no,
-        valued.is_sample,
-        valued.is_test
-    from valued
-    left join contradicted
-        on
-            valued.submission_id = contradicted.submission_id
-            and valued.indicator_code = contradicted.indicator_code
-            and valued.sex = contradicted.sex
-            and coalesce(valued.missing_reason, '') != 'blank'
+        is_contested is not true and not is_repeated and is_test is not true as is_plain,
+        load_id,
+        batch_no,
+        received_no,
+        is_sample,
+        is_test
+    from decided
 
 )
 

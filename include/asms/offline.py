@@ -35,7 +35,7 @@ _SCHEMA = """
 create schema raw; create schema staging; create schema indicators; create schema catalogue; create schema quality;
 create schema ops;
 create table ops.changed_key (municipality_code text, time_period text, reason text);
-create table raw.submission (submission_id text, file_name text);
+create table raw.submission (submission_id text, file_name text, municipality_code text, time_period text);
 create table raw.submission_cell (
     submission_id text, sheet text, cell text, indicator_code text, sex text, value_text text, value_type text, reason_text text
 );
@@ -381,7 +381,7 @@ def _fill(
         _insert(connection, "staging.missing_reason", [tuple(row) for row in csv.reader(file)][1:])
     for number, each in enumerate(sent, 1):
         key = f"{_ONLY} {number}"
-        _insert(connection, "raw.submission", [(key, each.file_name)])
+        _insert(connection, "raw.submission", [(key, each.file_name, each.municipality_code, each.time_period)])
         delivery = (
             key,
             key,

@@ -16,13 +16,13 @@ SEED = 0.42
 # Two years of every cell of every body, alike but for chance, and the inputs of the compiled rules.
 _FILL = f"""
 insert into raw.submission
-select 's' || n, 'l', 's' || n, 's' || n || '.xlsx', 'F', '1', 'ASMS', 'H' || n, '', '2024', 1
-from generate_series(1, {BODY_COUNT}) as n;
+select 's' || n || year, 'l', 's' || n || year, 's' || n || '.xlsx', 'F', '1', 'ASMS', 'H' || n, '', year, 1
+from generate_series(1, {BODY_COUNT}) as n cross join (values ('2023'), ('2024')) as years (year);
 insert into staging.stg_submissions__latest_cell (
     collection_code, municipality_code, time_period, indicator_code, sex, obs_value, obs_status, submission_id, sheet, cell,
     load_id, is_conflict
 )
-select 'ASMS', 'H' || n, year, cell_limit.indicator_code, cell_limit.sex, 100 + floor(20 * random()), 'A', 's' || n, 'X', 'D1',
+select 'ASMS', 'H' || n, year, cell_limit.indicator_code, cell_limit.sex, 100 + floor(20 * random()), 'A', 's' || n || year, 'X', 'D1',
     'l', false
 from generate_series(1, {BODY_COUNT}) as n
 cross join (values ('2023'), ('2024')) as years (year)
@@ -38,6 +38,7 @@ insert into indicators.int_indicator__derived
 select 'ASMS', 'H' || n, '2024', indicator.indicator_code, 'T', 100 + 20 * random(), 'A'
 from generate_series(1, {BODY_COUNT}) as n cross join catalogue.indicator
 where indicator.is_derived;
+create index on staging.stg_submissions__sorted_cell (municipality_code, time_period);
 analyze staging.stg_submissions__sorted_cell; analyze indicators.int_indicator__derived
 """
 

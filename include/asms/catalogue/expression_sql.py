@@ -70,7 +70,8 @@ class ExpressionSql:
         slots = self.slots_of(*expressions)
         if not slots:
             return sql
-        tests = " and ".join(f"(v[{n}] = 0 or abs(v[{n}]) between {SMALLEST:g} and {LARGEST:g})" for n in slots)
+        # zero is rare, so it is asked about last
+        tests = " and ".join(f"(abs(v[{n}]) between {SMALLEST:g} and {LARGEST:g} or v[{n}] = 0)" for n in slots)
         return f"case when {tests} then {sql} end"
 
     def slots_of(self, *expressions: Expression) -> list[int]:

@@ -46,17 +46,10 @@ exists (
 )
 """
 
-# Whether the year after that of `earlier` is redone. The year is computed from the key, so that an index finds the rows.
-_NEXT_REDONE = """
-(earlier.municipality_code, earlier.time_period) in (
-    select changed_key.municipality_code, cast(cast(changed_key.time_period as integer) - 1 as varchar)
-    from ops.changed_key
-    where changed_key.reason != 'formula'
-)
-"""
-
+# A cell counts when its return holds the answer in force, as a plain one does. Where two lines of a return give one code different
+# values, both are told. A trial is never the answer in force, and its cells are told all the same.
 # A value may be as long as a cell of Excel, so it is cut.
-_TYPED_CELLS = """
+_FIND_TYPING = """
 insert into found_now
 select
     typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
@@ -64,12 +57,6 @@ select
     left(typed.value_text, 500), null
 from staging.stg_submissions__cell as typed
 inner join raw.submission as submission on typed.submission_id = submission.submission_id
-"""
-
-# A cell counts when its return holds the answer in force, as a plain one does. Where two lines of a return give one code different
-# values, both are told.
-_FIND_TYPING = f"""
-{_TYPED_CELLS}
 left join staging.stg_submissions__sorted_cell as in_force
     on
         in_force.submission_id = typed.submission_id
@@ -80,15 +67,9 @@ left join staging.stg_submissions__sorted_cell as in_force
         and in_force.sex = typed.sex
 where
     typed.broken_rule_id is not null
-    and (typed.is_plain or in_force.submission_id is not null)
+    and (typed.is_plain or typed.is_test or in_force.submission_id is not null)
     and in_force.status_reason is distinct from 'conflict'
-    and {{typed}}
-"""
-
-# A trial is never the answer in force, and its cells are told all the same.
-_FIND_TRIALS = f"""
-{_TYPED_CELLS}
-where typed.is_test and typed.broken_rule_id is not null and {{typed}}
+    and {typed}
 """
 
 # All files of the newest batch that answer the cell are named, with what each says.
@@ -127,6 +108,7 @@ where in_force.is_conflict and {in_force}
 
 # Every cell that is asked, beside its limits and last year's value. A verdict is null where the rule has nothing to ask. Where a
 # cell stands in its return is looked up for the few that fail: carried along for all, it is most of what is hashed and written.
+# Body by body: two years of one are found by index and met in the processor's cache.
 _JUDGE_CELLS = """
 create temporary table judged as
 select
@@ -185,52 +167,77 @@ from (
         cell.obs_value,
         coalesce(cell.obs_status = 'M_NR' and cell.status_reason = 'blank', false) as is_blank,
         case cell.obs_status when 'M_NA' then 'not_applicable' when 'M_ND' then 'not_due' else 'no_data' end as missing,
-        cell_limit.is_whole,
-        cell_limit.low,
-        cell_limit.high,
-        cell_limit.year_share,
-        before.obs_value as year_before,
-        cell_limit.slip_factors[1] as slip_low,
-        greatest(cell_limit.year_share * abs(before.obs_value), cell_limit.year_floor) as year_room,
+        cell.is_whole,
+        cell.low,
+        cell.high,
+        cell.year_share,
+        cell.year_before,
+        cell.slip_factors[1] as slip_low,
+        greatest(cell.year_share * abs(cell.year_before), cell.year_floor) as year_room,
         coalesce(
-            before.obs_value != 0
-            and abs(cell.obs_value - before.obs_value) > cell_limit.year_floor
+            cell.year_before != 0
+            and abs(cell.obs_value - cell.year_before) > cell.year_floor
             and (
-                abs(cell.obs_value / nullif(before.obs_value, 0) / cell_limit.slip_factors[1] - 1) <= slip_share
-                or abs(cell.obs_value / nullif(before.obs_value, 0) / cell_limit.slip_factors[2] - 1) <= slip_share
-                or abs(cell.obs_value / nullif(before.obs_value, 0) / cell_limit.slip_factors[3] - 1) <= slip_share
-                or abs(cell.obs_value / nullif(before.obs_value, 0) / cell_limit.slip_factors[4] - 1) <= slip_share
+                abs(cell.obs_value / nullif(cell.year_before, 0) / cell.slip_factors[1] - 1) <= cell.slip_share
+                or abs(cell.obs_value / nullif(cell.year_before, 0) / cell.slip_factors[2] - 1) <= cell.slip_share
+                or abs(cell.obs_value / nullif(cell.year_before, 0) / cell.slip_factors[3] - 1) <= cell.slip_share
+                or abs(cell.obs_value / nullif(cell.year_before, 0) / cell.slip_factors[4] - 1) <= cell.slip_share
             ),
             false
         ) as is_slip
-    from staging.stg_submissions__latest_cell as cell
-    inner join catalogue.cell_limit as cell_limit
-        on
-            cell.indicator_code = cell_limit.indicator_code
-            and cell.sex = cell_limit.sex
-            and cell.time_period >= cell_limit.period_from
-            and cell.time_period < cell_limit.period_to
-    left join (
-        -- `offset 0`: first the few bodies and years that are asked about, then the join
+    from (
+        select distinct
+            arrived.municipality_code,
+            arrived.time_period
+        from raw.submission as arrived
+        where {arrived}
+    ) as asked
+    cross join lateral (
         select
-            earlier.collection_code,
-            earlier.municipality_code,
-            earlier.indicator_code,
-            earlier.sex,
-            earlier.obs_value,
-            cast(cast(earlier.time_period as integer) + 1 as varchar) as next_period
-        from staging.stg_submissions__latest_cell as earlier
-        where earlier.obs_value is not null and length(earlier.time_period) = 4 and {earlier}
+            answer.collection_code,
+            answer.municipality_code,
+            answer.time_period,
+            answer.indicator_code,
+            answer.sex,
+            answer.obs_value,
+            answer.obs_status,
+            answer.status_reason,
+            cell_limit.is_whole,
+            cell_limit.low,
+            cell_limit.high,
+            cell_limit.year_share,
+            cell_limit.year_floor,
+            cell_limit.slip_factors,
+            cell_limit.slip_share,
+            earlier.obs_value as year_before
+        from staging.stg_submissions__latest_cell as answer
+        inner join catalogue.cell_limit as cell_limit
+            on
+                answer.indicator_code = cell_limit.indicator_code
+                and answer.sex = cell_limit.sex
+                and answer.time_period >= cell_limit.period_from
+                and answer.time_period < cell_limit.period_to
+        left join (
+            select
+                said.collection_code,
+                said.indicator_code,
+                said.sex,
+                said.obs_value
+            from staging.stg_submissions__latest_cell as said
+            where
+                said.municipality_code = asked.municipality_code
+                and said.time_period
+                = case when length(asked.time_period) = 4 then cast(cast(asked.time_period as integer) - 1 as varchar) end
+            offset 0
+        ) as earlier
+            on
+                cell_limit.year_share is not null
+                and answer.collection_code = earlier.collection_code
+                and answer.indicator_code = earlier.indicator_code
+                and answer.sex = earlier.sex
+        where answer.municipality_code = asked.municipality_code and answer.time_period = asked.time_period
         offset 0
-    ) as before
-        on
-            cell_limit.year_share is not null
-            and cell.collection_code = before.collection_code
-            and cell.municipality_code = before.municipality_code
-            and cell.time_period = before.next_period
-            and cell.indicator_code = before.indicator_code
-            and cell.sex = before.sex
-    where {cell}
+    ) as cell
 ) as compared
 """
 
@@ -475,15 +482,13 @@ def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = Fals
     yield CREATE_VERDICTS
     yield _scoped(_FIND_TYPING, "typed", is_full=is_full)
     if not is_alone:
-        yield _scoped(_FIND_TRIALS, "typed", is_full=is_full)
         yield _scoped(_FIND_CONFLICTS, "in_force", is_full=is_full)
     yield from ask_statements(has_checks=has_checks, is_full=is_full)
 
 
 def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) -> Iterator[str]:
     """Of ``finding_statements`` those that ask values: single cells, domains, and the compiled checks."""
-    earlier = "true" if is_full else _NEXT_REDONE
-    yield _JUDGE_CELLS.format(cell=redone("cell", is_full=is_full), earlier=earlier)
+    yield _scoped(_JUDGE_CELLS, "arrived", is_full=is_full)
     yield _FAILED_CELLS
     if is_counted:
         yield _COUNT_VERDICTS

@@ -4,7 +4,7 @@
         incremental_strategy='changed_keys',
         on_schema_change='fail',
         indexes=[
-            {'columns': ['submission_id']},
+            {'columns': ['submission_id', 'sheet', 'cell'], 'unique': true},
             {'columns': ['municipality_code', 'time_period']},
         ],
     )

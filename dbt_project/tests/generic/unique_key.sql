@@ -7,9 +7,7 @@
         {{ columns | join(', ') }},
         count(*) as row_count
     from {{ model }}
-    {%- if has_unique_index(columns) %}
-    where num_nulls({{ columns | join(', ') }}) > 0
-    {%- endif %}
+    where {{ 'num_nulls(' ~ columns | join(', ') ~ ') > 0' if has_unique_index(columns) else 'true' }}
     group by {{ columns | join(', ') }}
     having count(*) > 1 or num_nulls({{ columns | join(', ') }}) > 0
 {% endtest %}

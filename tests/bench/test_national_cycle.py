@@ -1,5 +1,9 @@
-"""A national cycle from the drop folder to raw against the least that it can cost: `make bench` prints both."""
+"""A national cycle from the drop folder to raw against the least that it can cost: `make bench` prints both.
 
+``ASMS_BENCH_BODIES`` limits the hromadas.
+"""
+
+import os
 import resource
 import sys
 from collections.abc import Sequence
@@ -21,6 +25,8 @@ from tests.bench.cost import find_postmaster, measure
 from tests.bench.national import CELL_COUNT, HROMADA_COUNT, write_national_cycle
 
 _MEMORY_LIMIT_MB = 700
+_BODIES = int(os.environ.get("ASMS_BENCH_BODIES", HROMADA_COUNT))
+_CELLS = _BODIES * CELL_COUNT
 
 
 def _peak_megabytes(who: int) -> float:
@@ -36,7 +42,7 @@ def test_a_national_cycle_from_drop_to_raw(
     warehouse: Warehouse, settings: Settings, postmaster: psutil.Process
 ) -> None:
     drop = settings.home / "sample" / "drop"
-    assert write_national_cycle(drop) == HROMADA_COUNT * CELL_COUNT
+    assert write_national_cycle(drop, count=_BODIES) == _CELLS
     store_catalogue(warehouse)
     fetch_katottg(warehouse, settings, LandingStore(settings.landing).put)
     with warehouse.connect("loader") as connection:
@@ -46,9 +52,7 @@ def test_a_national_cycle_from_drop_to_raw(
     read = measure(lambda: read_deliveries(warehouse, settings, gazetteer.resolve), postmaster)
     peaks = [_peak_megabytes(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     with warehouse.connect("gate") as connection:
-        assert connection.execute("select count(*) from raw.submission_cell").fetchone() == (
-            HROMADA_COUNT * CELL_COUNT,
-        )
+        assert connection.execute("select count(*) from raw.submission_cell").fetchone() == (_CELLS,)
 
     parsed = measure(lambda: _only_parse(drop), postmaster)
     with warehouse.connect("admin") as connection:
@@ -56,7 +60,7 @@ def test_a_national_cycle_from_drop_to_raw(
         rows = connection.execute("select * from raw.submission_cell").fetchall()
         copied = measure(lambda: _only_copy(connection, rows), postmaster)
     ratio = (landed.cpu + read.cpu) / (parsed.cpu + copied.cpu)
-    print(f"\nnational cycle, {HROMADA_COUNT:,} workbooks, {HROMADA_COUNT * CELL_COUNT:,} cells, from drop to raw:")
+    print(f"\nnational cycle, {_BODIES:,} workbooks, {_CELLS:,} cells, from drop to raw:")
     print(f"  landing:    {landed}\n  reading:    {read}")
     print(f"  floor:      calamine {parsed}\n              one COPY {copied}")
     print(f"  ratio of CPU: {ratio:.2f} (target 1.6); peak {peaks[0]:.0f} MB, workers {peaks[1]:.0f} MB")

@@ -8,7 +8,6 @@ tells a formula that was never computed, an error and a truly empty cell apart.
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -19,6 +18,7 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 import python_calamine
+from zlib_ng import zlib_ng
 
 from asms.intake.book import (
     EMPTY,
@@ -51,6 +51,9 @@ _ROW_TAG = re.compile(rb"<(?:\w+:)?row[\s>]")
 _ODD_CELL = re.compile(rb'<c(?=[\s/>])(?! r="[A-C]?[A-Z][1-9]\d{0,3}")')
 _PREFIXED_CELL = re.compile(rb":c[\s/>]")
 _FORMULA = re.compile(rb"<f[\s/>]")
+_BROKEN_ARCHIVE: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile, zlib_ng.error, struct.error, EOFError, OSError, NotImplementedError, ValueError,
+)  # type: ignore[assignment] # fmt: skip # zlib_ng.error is typed as an instance
 _LOCAL_HEAD = struct.Struct("<4s22xHH")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
@@ -65,11 +68,9 @@ class _WorkbookSheet(Sheet):
     def _behind_blank(self, row: int, column: int, found: object) -> CellValue:
         if found == "" and not self._may_hide:
             return EMPTY
-        if self._is_odd:
-            return self._all_hidden.get((row, column), EMPTY)
         start = self._xml.rfind(f'<c r="{column_letters(column)}{row}"'.encode())
         if start < 0:
-            return EMPTY
+            return self._all_hidden.get((row, column), EMPTY) if self._is_odd else EMPTY
         end = min((at for tag in (b"<c ", b"</row") if (at := self._xml.find(tag, start + 1)) > 0), default=start)
         # the scanner takes a cell's row from its row's element
         return _scan_cells(b'<row r="%d">%b</row>' % (row, self._xml[start:end])).get((row, column), EMPTY)
@@ -178,7 +179,7 @@ def _unpack(data: bytes) -> dict[str, bytes]:
                 for info in archive.infolist()
                 if info.filename.endswith((".xml", ".rels")) or info.filename == "[Content_Types].xml"
             }
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, NotImplementedError, ValueError) as error:
+    except _BROKEN_ARCHIVE as error:
         raise ProblemError(
             "FILE_TRUNCATED",
             f"Файл обірвано або пошкоджено ({len(data)} байтів): його архів не розпаковується",
@@ -208,12 +209,12 @@ def _read_part(data: bytes, info: zipfile.ZipInfo) -> bytes:
     start = info.header_offset + _LOCAL_HEAD.size + name_size + extra_size
     packed = data[start : start + info.compress_size]
     if info.compress_type == zipfile.ZIP_DEFLATED:
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        inflater = zlib_ng.decompressobj(-zlib_ng.MAX_WBITS)
         part = inflater.decompress(packed, info.file_size + 1)
     else:
         part = packed
     is_known = signature == ZIP_STARTS[0] and info.compress_type in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED)
-    if not is_known or len(part) != info.file_size or zlib.crc32(part) != info.CRC:
+    if not is_known or len(part) != info.file_size or zlib_ng.crc32(part) != info.CRC:
         raise zipfile.BadZipFile(f"{info.filename} is not what the archive's directory says")
     return part
 
@@ -241,13 +242,19 @@ def _measure(archive: zipfile.ZipFile, packed: int) -> None:
 
 
 def _pack(parts: Mapping[str, bytes]) -> bytes:
-    """An archive of the parts as they are, without compression: what the library opens has nothing left to unpack."""
+    """An archive of the parts without compression: what the library opens has nothing left to unpack.
+
+    For merged cells, which nobody asks for, the library goes through a sheet once more, up to the list of them. With an empty
+    list before the cells it is done at once.
+    """
     local, central, offset = [], [], 0
     for name, part in parts.items():
         encoded = name.encode()
+        if name.startswith("xl/worksheets/"):
+            part = part.replace(b"<sheetData", b"<mergeCells></mergeCells><sheetData", 1)  # noqa: PLW2901
         # version, UTF-8 names, stored, 1 January 1980, checksum, both sizes, size of the name, no extra field
         fields = struct.pack(
-            "<HHHHHIIIHH", 20, 0x800, 0, 0, 33, zlib.crc32(part), len(part), len(part), len(encoded), 0
+            "<HHHHHIIIHH", 20, 0x800, 0, 0, 33, zlib_ng.crc32(part), len(part), len(part), len(encoded), 0
         )
         local += [b"PK\x03\x04", fields, encoded, part]
         central += [b"PK\x01\x02\x14\0", fields, struct.pack("<HHHII", 0, 0, 0, 0, offset), encoded]

@@ -6,12 +6,16 @@ from datetime import date, datetime, time, timedelta
 from math import isfinite
 from typing import Any, Literal, NamedTuple, Protocol
 
+import msgspec
+
 from asms.intake.problem import ProblemError
 
 Kind = Literal["xlsx", "csv", "json"]
 ValueType = Literal["number", "text", "boolean", "date", "error", "formula_without_value", "empty"]
 
 MAX_FILE_BYTES = 50 << 20
+_OTHERWISE = ("e", "n", "-0.0", "0.0000")
+"""In numbers as msgspec writes them: what ``number_text`` may write in another way."""
 MAX_SHEET_CELLS = 5_000_000  # a sheet is kept as a dense grid, so one stray cell in the far corner would cost gigabytes
 
 
@@ -137,3 +141,11 @@ def column_number(letters: str) -> int:
 def number_text(value: float) -> str:
     """The shortest text that gives ``value`` back, without a needless fraction; a negative zero is a zero."""
     return (repr(value) if value.__class__ is int else repr(value + 0.0)).removesuffix(".0")
+
+
+def number_texts(values: Sequence[float]) -> dict[float, str]:
+    """``number_text`` of each of ``values`` that is finite: what thousands of calls cost is saved by one."""
+    text = msgspec.json.encode(values).decode()[1:-1]
+    if any([mark in text for mark in _OTHERWISE]):
+        return {value: number_text(value) for value in values if isfinite(value)}
+    return dict(zip(values, f"{text},".replace(".0,", ",").split(","), strict=False))

@@ -190,9 +190,9 @@ def _scan_answers(book: Book, scan: Scan, lines: Mapping[str, str] | None, asked
     problems.extend(_find_unmapped(book, form, {row[0] for row in rows}))
     if lines is not None:
         places: dict[str, list[identity.Place]] = {}
-        for sheet, cell, code, _, sex, *_ in rows:
-            if sex == "T":
-                places.setdefault(sheet, []).append((code, cell))
+        for row in rows:
+            if row[4] == "T":
+                places.setdefault(row[0], []).append((row[2], row[1]))
         told = {problem.sheet for problem in problems}
         problems.extend(identity.check_structure(lines, places, book.sheet_names, told))
         if asked is not None:

@@ -137,7 +137,8 @@ class LandingStore:
         is_local = isinstance(self._fs, LocalFileSystem)
         try:
             with _blame_the_store():
-                self._fs.makedirs(folder, exist_ok=True)
+                if not (is_local and Path(folder).is_dir()):  # a folder that is there costs as much to make as a file
+                    self._fs.makedirs(folder, exist_ok=True)
                 with (
                     _writing_into(folder) if is_local else contextlib.nullcontext(),
                     self._fs.open(temporary, "wb") as target,

@@ -6,13 +6,12 @@ its rows.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import count
-from math import isfinite
+from itertools import count, repeat
 from typing import Any, NamedTuple
 
-from asms.intake.book import CellValue, Sheet, ValueType, column_number, number_text
+from asms.intake.book import CellValue, Sheet, ValueType, column_number, number_texts
 from asms.intake.form_definition import Column, NilReturn, Table
 from asms.intake.problem import ProblemError
 from asms.intake.spelling import fold, fold_code
@@ -20,6 +19,8 @@ from asms.intake.spelling import fold, fold_code
 _CODES_WITHIN = 10
 _LONGEST_CODE = 300
 """Characters kept of what stands for a code: staging has it in an index, which takes no long text."""
+_LONGEST_HEAD = 2_000
+"""Cells and characters of a row whose titles are remembered: the rows of our templates have a quarter of that."""
 _MOST_LINES_KEPT = 200
 """Lines of a sheet whose places are remembered for the next one: more than any sheet of ours has, little enough to hold."""
 
@@ -73,7 +74,7 @@ class _Wanted(NamedTuple):
 
     def find(self, titles: Mapping[str, int]) -> int | None:
         """Its number in a header. Of several columns that fit, the first."""
-        return self.number or min((titles[title] for title in self.titles & titles.keys()), default=None)
+        return self.number or min([titles[title] for title in self.titles if title in titles], default=None)
 
 
 class TableReader:
@@ -86,7 +87,7 @@ class TableReader:
         self._sex, self._reason, self._remark = (
             _want(column) if column else None for column in (table.sex, table.reason, table.remark)
         )
-        self._nil_titles = _want_titles(table.nil_return.titles) if table.nil_return else frozenset()
+        self._nil = _Wanted(None, _want_titles(table.nil_return.titles if table.nil_return else ()))
         self._sexes = {
             "": "T",
             **({fold(word): sex for sex, words in table.sex.words.items() for word in words} if table.sex else {}),
@@ -107,20 +108,20 @@ class TableReader:
         read_before = len(rows)
         broken = sheet.find_broken_rows(layout.header)
         grid = _widened(sheet, layout)
-        at_reason, at_remark = ((column or 0) - 1 for column in (layout.reason, layout.remark))
-        for number, row, (code, is_code, spots) in zip(
-            count(layout.first_row), grid, self._find_lines(sheet, grid, layout), strict=False
+        reasons, remarks = (_read_texts(sheet, grid, layout, column) for column in (layout.reason, layout.remark))
+        indexes = [column - 1 for column, _, _ in layout.values]
+        spelled = number_texts([n for row in grid for index in indexes if (n := row[index]).__class__ is float])
+        for number, row, reason, remark, (code, is_code, spots) in zip(
+            count(layout.first_row), grid, reasons, remarks, self._find_lines(sheet, grid, layout), strict=False
         ):
-            if number in broken:
+            if broken and number in broken:
                 report(broken[number])
                 continue
-            reason = sheet.text(number, at_reason + 1) or None if at_reason >= 0 and row[at_reason] != "" else None
-            remark = sheet.text(number, at_remark + 1) or None if at_remark >= 0 and row[at_remark] != "" else None
             line: list[Row] = []
             for index, place, not_asked in spots:
                 found = row[index]
-                if found.__class__ is float and isfinite(found):
-                    line.append((*place, number_text(found), "number", reason, remark))
+                if found.__class__ is float and found in spelled:
+                    line.append((*place, spelled[found], "number", reason, remark))
                 elif found.__class__ is str and found:
                     if not not_asked or found.strip() not in not_asked:
                         line.append((*place, found, "text", reason, remark))
@@ -213,9 +214,9 @@ class TableReader:
         )
         return _Layout(header, self._table.first_row or header + 1, code, tuple(values), sex, reason, remark)
 
-    def _read_heads(self, sheet: Sheet) -> list[dict[str, int]]:
+    def _read_heads(self, sheet: Sheet) -> list[Mapping[str, int]]:
         """Titles by row, down to the header: the first row that bears a title of the code column. Empty without one."""
-        heads = []
+        heads: list[Mapping[str, int]] = []
         for row in range(1, min(sheet.row_count, self._table.header_within) + 1) if self._code.titles else ():
             heads.append(find_titles(sheet, row))
             if not self._code.titles.isdisjoint(heads[-1]):
@@ -227,11 +228,11 @@ class TableReader:
     ) -> str | None:
         """The choice of a nil return, if it was made. A text that is not the one offered is told and means nothing."""
         for row, titles in enumerate(heads[:-1], start=1):
-            if self._nil_titles.isdisjoint(titles):
+            at = self._nil.find(titles)
+            if at is None:
                 continue
-            texts = [sheet.text(row, column) for column in range(1, sheet.column_count + 1)]
-            at = next(number for number, text in enumerate(texts) if fold(text) in self._nil_titles)
-            found = next(((number, text) for number, text in enumerate(texts) if number > at and text), None)
+            beside = enumerate(sheet.grid[row - 1][at:], start=at + 1)
+            found = next(((n, text) for n, cell in beside if cell != "" and (text := sheet.text(row, n))), None)
             if found is None:
                 return None
             if fold(found[1]) == fold(wanted.choice):
@@ -242,7 +243,7 @@ class TableReader:
                     f"У виборі нульової звітності стоїть «{found[1]}»; приймається лише «{wanted.choice}» або порожньо",
                     f"The choice of a nil return holds “{found[1]}”; only “{wanted.choice}” or nothing is taken",
                     sheet=sheet.name,
-                    cell=sheet.address(row, found[0] + 1),
+                    cell=sheet.address(row, found[0]),
                     value_found=found[1],
                 )
             )
@@ -255,14 +256,25 @@ def reader_of(table: Table) -> TableReader:
     return TableReader(table)
 
 
-def find_titles(sheet: Sheet, row: int) -> dict[str, int]:
+def find_titles(sheet: Sheet, row: int) -> Mapping[str, int]:
     """Columns by the folded texts of a row; of equal texts the first."""
-    texts = sheet.grid[row - 1] if 1 <= row <= sheet.row_count else ()
+    found = sheet.grid[row - 1] if 1 <= row <= sheet.row_count else ()
+    texts = tuple([text if text.__class__ is str else "" for text in found])
+    is_short = len(texts) + len("".join(texts)) < _LONGEST_HEAD
+    return _number_titles(texts) if is_short else _number_any_titles(texts)
+
+
+def _number_any_titles(texts: tuple[str, ...]) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for column, text in enumerate(texts, start=1):
-        if text.__class__ is str and text:
+        if text:
             found.setdefault(fold(text), column)
     return found
+
+
+@lru_cache(maxsize=512)
+def _number_titles(texts: tuple[str, ...]) -> Mapping[str, int]:
+    return _number_any_titles(texts)
 
 
 def find_column(titles: Mapping[str, int], wanted: Column) -> int | None:
@@ -284,6 +296,15 @@ def _widened(sheet: Sheet, layout: _Layout) -> Sequence[Sequence[Any]]:
     columns = [layout.code, layout.reason or 0, layout.remark or 0, *(column for column, _, _ in layout.values)]
     missing = [""] * (max(columns) - sheet.column_count)
     return [[*row, *missing] for row in rows] if missing else rows
+
+
+def _read_texts(
+    sheet: Sheet, grid: Sequence[Sequence[Any]], layout: _Layout, column: int | None
+) -> Iterable[str | None]:
+    """What stands in a column of the rows of answers; None where there is nothing, as in most sheets there is not."""
+    if column is None or not any([row[column - 1] != "" for row in grid]):
+        return repeat(None)
+    return [sheet.text(number, column) or None for number in range(layout.first_row, layout.first_row + len(grid))]
 
 
 def _report_uncoded(line: Sequence[Row], row: int, report: Report) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -75,9 +76,9 @@ def format_columns(columns: Iterable[Sequence[object]]) -> list[str]:
 
 def _spell_column(values: Sequence[object]) -> Sequence[str]:
     """``values`` as COPY reads them."""
-    kinds = set(map(type, values))
-    if kinds == {str}:
+    with suppress(TypeError):  # a third of the time that it takes to look at every type, and most columns are texts
         return _escape_texts(values)  # type: ignore[arg-type]
+    kinds = set(map(type, values))
     if len(kinds) == 1 and kinds <= _NUMBERS:
         text = msgspec.json.encode(values).decode()[1:-1]
         if not _UNLIKE.search(text):

@@ -8,11 +8,14 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from math import isfinite
+from random import Random
 
 import pytest
+import python_calamine
 from openpyxl import Workbook as NewWorkbook
 
-from asms.intake.book import CellValue, Sheet, describe
+from asms.intake.book import CellValue, Sheet, describe, number_text, number_texts
 from asms.intake.problem import ProblemError
 from asms.intake.workbook import Workbook
 
@@ -240,6 +243,26 @@ def test_a_cell_outside_of_the_sheet_is_empty() -> None:
 )
 def test_values_come_as_found(value: object, expected: CellValue) -> None:
     assert describe(value) == expected
+
+
+def test_numbers_are_spelled_together_as_each_alone() -> None:
+    chance = Random(1)  # noqa: S311 - values for a test
+    plain = [round(chance.uniform(-1e6, 1e6), chance.randint(0, 6)) for _ in range(500)] + [5.0, 0.0, 0.1, 1e15, 0.0001]
+    for odd in ([], [-0.0], [1e16, -1e300], [1e-5, 5e-324], [float("inf"), float("nan")]):
+        values = plain + odd
+        assert number_texts(values) == {value: number_text(value) for value in values if isfinite(value)}
+    assert number_texts([]) == {}
+
+
+def test_merged_cells_are_read_as_the_library_reads_them() -> None:
+    def fill(sheet: object) -> None:
+        sheet["B2"], sheet["D4"] = "над стовпцями", 4  # type: ignore[index]
+        sheet.merge_cells("B2:C3")  # type: ignore[attr-defined]
+
+    data = _workbook(fill)
+    alone = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_name("Sheet")
+    assert alone.merged_cell_ranges
+    assert Workbook(data).sheet("Sheet").grid == alone.to_python(skip_empty_area=False)
 
 
 def test_macros_are_never_unpacked() -> None:

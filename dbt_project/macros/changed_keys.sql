@@ -244,20 +244,63 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#-
+    What is redone is for the most part as it was: a body that sends again corrects a few of its answers. Rows that stand as they
+    are made are left alone, since to write a row, and all indexes of it, costs more than to compare it. They are compared by 64
+    bits; a table without a unique index may have a row twice, and is written anew.
+-#}
 {% macro get_incremental_changed_keys_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
     {%- set meta = config.get('meta') or {} -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     {%- set redo_by = meta.get('redo_by', 'municipality') -%}
     {%- set code_column = meta.get('code_column', 'municipality_code') -%}
-    delete from {{ target }} as target
-    where
+    {%- set is_redone -%}
         {% if is_by_body(redo_by) -%} {{ of_changed_bodies('target.' ~ code_column) }} and {% endif -%}
-        {{ redo_condition('target', redo_by, code_column) }};
+        {{ redo_condition('target', redo_by, code_column) }}
+    {%- endset -%}
+    {%- if redo_by != 'peer_group' and config.get('indexes', []) | selectattr('unique', 'defined') | list -%}
+        create temporary table made_row on commit drop as
+        select
+            made.*,
+            hash_record_extended(row({{ columns }}), 0) as row_bits
+        from {{ arg_dict['temp_relation'] }} as made;
 
-    insert into {{ target }} ({{ columns }})
-    select {{ columns }}
-    from {{ arg_dict['temp_relation'] }};
+        create temporary table held_row on commit drop as
+        select
+            target.ctid as row_place,
+            hash_record_extended(row({{ columns }}), 0) as row_bits
+        from {{ target }} as target
+        where {{ is_redone }};
+
+        -- neither has statistics, and the planner would search one for each row of the other
+        set local enable_nestloop = off;
+        set local enable_mergejoin = off;
+
+        delete from {{ target }} as target
+        where
+            target.ctid = any(
+                array(
+                    select held_row.row_place
+                    from held_row
+                    left join made_row on held_row.row_bits = made_row.row_bits
+                    where made_row.row_bits is null
+                )
+            );
+
+        insert into {{ target }} ({{ columns }})
+        select {{ columns }}
+        from made_row
+        left join held_row on made_row.row_bits = held_row.row_bits
+        where held_row.row_bits is null;
+    {%- else -%}
+        delete from {{ target }} as target
+        where {{ is_redone }};
+
+        insert into {{ target }} ({{ columns }})
+        select {{ columns }}
+        from {{ arg_dict['temp_relation'] }};
+    {%- endif %}
 
     do $$
     begin

@@ -20,37 +20,70 @@
     alone either.
 -#}
 {% macro hide_cells() %}
-    create temporary table hide_cell on commit drop as
+    -- The planner takes what few are left for fewer, and would go through all of them for each.
+    set local enable_nestloop = off;
+    set local enable_mergejoin = off;
+
+    create temporary table hide_known on commit drop as
     select
         scope_no,
-        tier,
         node,
-        parent,
-        0 as level_no,
-        kind,
         indicator_code || ' ' || sex as column_name,
-        indicator_code,
-        sex,
-        false as is_residual,
-        least_count,
-        largest_share,
-        least_contributors,
-        amount,
-        case when kind = 'reported' then amount else 0 end as largest,
-        (amount > 0)::integer as contributor_count,
-        0::numeric as cap,
-        0::numeric as movable,
-        0::numeric as movable_new,
-        false as is_told,
-        false as was_hidden,
-        false as is_old
-    from hide_leaf;
+        array_agg(obs_value) filter (where not is_hidden) as told_values,
+        array_agg(obs_value) filter (where is_hidden) as hidden_values,
+        bool_or(is_hidden) as was_hidden,
+        bool_or(obs_value is null) as was_missing
+    from hide_before
+    group by scope_no, node, indicator_code, sex;
 
-    insert into hide_cell
+    create temporary table hide_figure on commit drop as
     select
-        leaf.scope_no, 'S', leaf.node, leaf.parent, 0, leaf.kind, 'equation ' || term.equation_code, null, null, true,
-        least.least_count, null, null, abs(sum(term.sign * leaf.amount)), 0, 0, 0, 0, 0,
-        false, false, false
+        leaf.scope_no,
+        leaf.tier,
+        leaf.node,
+        leaf.parent,
+        leaf.kind,
+        leaf.indicator_code || ' ' || leaf.sex as column_name,
+        leaf.indicator_code,
+        leaf.sex,
+        false as is_residual,
+        leaf.least_count,
+        leaf.largest_share,
+        leaf.least_contributors,
+        leaf.amount,
+        case when leaf.kind = 'reported' then leaf.amount else 0 end as largest,
+        (leaf.amount > 0)::integer as contributor_count,
+        {{ is_told('leaf') }} as is_told,
+        coalesce(known.was_hidden, false) as was_hidden,
+        {{ is_old('leaf') }} as is_old
+    from hide_leaf as leaf
+    left join hide_known as known
+        on
+            leaf.scope_no = known.scope_no
+            and leaf.node = known.node
+            and leaf.indicator_code || ' ' || leaf.sex = known.column_name;
+
+    -- Who is told of, and was never hidden and has nothing small, is not hidden for others and moves nothing. Of such a body the
+    -- areas alone are asked.
+    create temporary table hide_open on commit drop as
+    select distinct
+        scope_no,
+        node
+    from (
+        select
+            scope_no,
+            node
+        from hide_figure
+        group by scope_no, node, tier
+        having
+            bool_or(kind != 'reported' or was_hidden or amount > 0 and amount < least_count)
+            or not bool_or(is_told)
+    ) as node;
+
+    insert into hide_figure
+    select
+        leaf.scope_no, 'S', leaf.node, leaf.parent, leaf.kind, 'equation ' || term.equation_code, null, null, true,
+        least.least_count, null, null, abs(sum(term.sign * leaf.amount)), 0, 0, false, false, false
     from hide_leaf as leaf
     inner join hide_term as term
         on leaf.scope_no = term.scope_no and leaf.indicator_code = term.indicator_code and leaf.sex = term.sex
@@ -58,43 +91,82 @@
         on leaf.scope_no = least.scope_no
     group by leaf.scope_no, leaf.node, leaf.parent, leaf.kind, term.equation_code, least.least_count
     having abs(sum(term.sign * leaf.amount)) > 1e-6;
+
+    create temporary table hide_cell on commit drop as
+    select
+        figure.scope_no,
+        figure.tier,
+        figure.node,
+        figure.parent,
+        0 as level_no,
+        figure.kind,
+        figure.column_name,
+        figure.indicator_code,
+        figure.sex,
+        figure.is_residual,
+        figure.least_count,
+        figure.largest_share,
+        figure.least_contributors,
+        figure.amount,
+        figure.largest,
+        figure.contributor_count,
+        0::numeric as cap,
+        0::numeric as movable,
+        0::numeric as movable_new,
+        figure.is_told,
+        figure.was_hidden,
+        figure.is_old
+    from hide_figure as figure
+    inner join hide_open on figure.scope_no = hide_open.scope_no and figure.node = hide_open.node;
+
+    -- what the others add to their areas
+    create temporary table hide_settled on commit drop as
+    select
+        figure.scope_no,
+        figure.tier,
+        figure.parent,
+        figure.column_name,
+        figure.indicator_code,
+        figure.sex,
+        figure.is_residual,
+        figure.least_count,
+        figure.largest_share,
+        figure.least_contributors,
+        sum(figure.amount) as amount,
+        max(figure.largest) as largest,
+        sum(figure.contributor_count) as contributor_count
+    from hide_figure as figure
+    left join hide_open on figure.scope_no = hide_open.scope_no and figure.node = hide_open.node
+    where hide_open.node is null and figure.parent is not null
+    group by
+        figure.scope_no, figure.tier, figure.parent, figure.column_name, figure.indicator_code, figure.sex, figure.is_residual,
+        figure.least_count, figure.largest_share, figure.least_contributors;
     {% for level_no in (1, 2, 3) %}
         insert into hide_cell
         select
             child.scope_no, child.tier, area.node, area.parent, area.level_no, 'area', child.column_name, child.indicator_code,
             child.sex, child.is_residual, child.least_count, child.largest_share, child.least_contributors,
             sum(child.amount), max(child.largest), sum(child.contributor_count), 0, 0, 0, false, false, false
-        from hide_cell as child
+        from (
+            select
+                scope_no, tier, parent, column_name, indicator_code, sex, is_residual, least_count, largest_share,
+                least_contributors, amount, largest, contributor_count
+            from hide_cell
+            union all
+            select * from hide_settled
+        ) as child
         inner join hide_area as area on child.parent = area.node
         where area.level_no = {{ level_no }}
         group by
             child.scope_no, child.tier, area.node, area.parent, area.level_no, child.column_name, child.indicator_code, child.sex,
             child.is_residual, child.least_count, child.largest_share, child.least_contributors;
     {% endfor %}
-    -- a figure that is missing, and was told to be, is 0 in every sum
     update hide_cell as cell
-    set is_told = before.is_told, was_hidden = before.was_hidden, is_old = before.is_old
-    from (
-        select
-            cell.scope_no,
-            cell.node,
-            cell.column_name,
-            bool_or(not before.is_hidden and before.obs_value = cell.amount::double precision) as is_told,
-            bool_or(before.is_hidden) as was_hidden,
-            bool_or(
-                before.is_hidden and before.obs_value = cell.amount::double precision
-                or before.obs_value is null and cell.amount = 0
-            ) as is_old
-        from hide_cell as cell
-        inner join hide_before as before
-            on
-                cell.scope_no = before.scope_no
-                and cell.node = before.node
-                and cell.indicator_code = before.indicator_code
-                and cell.sex = before.sex
-        group by cell.scope_no, cell.node, cell.column_name
-    ) as before
-    where cell.scope_no = before.scope_no and cell.node = before.node and cell.column_name = before.column_name;
+    set is_told = {{ is_told('cell') }}, was_hidden = known.was_hidden, is_old = {{ is_old('cell') }}
+    from hide_known as known
+    where
+        cell.level_no > 0
+        and cell.scope_no = known.scope_no and cell.node = known.node and cell.column_name = known.column_name;
     analyze hide_cell;
 
     create temporary table hide_node on commit drop as
@@ -138,7 +210,6 @@
         false as is_new
     from judged
     left join residuals on judged.scope_no = residuals.scope_no and judged.node = residuals.node;
-    create index on hide_node (tier, node, scope_no);
     analyze hide_node;
 
     -- of a small figure whose neighbour was told before the total is hidden, too
@@ -426,3 +497,16 @@
     {% endif %}
     drop table hide_need, hide_offer, hide_forced, hide_picked;
 {% endmacro %}
+
+{#- Whether a release told this very figure, of `known`, which holds what releases told or hid of the cell. -#}
+{% macro is_told(cell) -%}
+    coalesce({{ cell }}.amount::double precision = any(known.told_values), false)
+{%- endmacro %}
+
+{#- Whether it was hidden and is the same. A figure that is missing, and was told to be, is 0 in every sum. -#}
+{% macro is_old(cell) -%}
+    (
+        coalesce({{ cell }}.amount::double precision = any(known.hidden_values), false)
+        or coalesce(known.was_missing and {{ cell }}.amount = 0, false)
+    )
+{%- endmacro %}

@@ -123,6 +123,21 @@ def test_lost_connection_is_raised_and_closes_no_gate(layers: Warehouse) -> None
         run_suites(layers, [cells.model_copy(update={"expectations": (schema, cut)})], AskedBuild(1, is_full=True))
 
 
+def test_more_failing_rows_than_are_fetched_are_all_counted(layers: Warehouse) -> None:
+    (cells,) = (suite for suite in load_suites() if suite.table == "stg_katottg__unit")
+    schema, *_ = cells.expectations
+    many = schema.model_copy(
+        update={
+            "rule_id": "GX_T_MANY",
+            "type": "unexpected_rows_expectation",
+            "kwargs": {"unexpected_rows_query": "select n from {batch} right join generate_series(1, 321) as n on false"},
+        }
+    )
+    suite = cells.model_copy(update={"expectations": (schema, many)})
+    _, found = run_suites(layers, [suite], AskedBuild(1, is_full=True))
+    assert (found.success, found.unexpected_count) == (False, 321)
+
+
 def test_whole_country_passes_and_a_lost_hromada_closes_the_gate(layers: Warehouse) -> None:
     run(layers, "transformer", _UNITS)
     assert failed(layers, "staging")[0].passed

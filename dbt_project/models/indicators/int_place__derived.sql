@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
-        pre_hook=['set local enable_nestloop = off', 'set local enable_mergejoin = off'],
+        pre_hook=['set local enable_nestloop = off', 'set local enable_mergejoin = off', 'set local enable_sort = off'],
         indexes=[{'columns': ['place_code', 'time_period', 'indicator_code', 'sex', 'collection_code'], 'unique': true}],
     )
 }}
@@ -138,7 +138,8 @@ registered as materialized (
 
 ),
 
-term_sums as (
+-- apart from the arrays, for whose order the planner would put all terms in order
+term_sums as materialized (
 
     select
         included.place_code,

@@ -90,6 +90,8 @@ def _validate(batch: Any, suite: Suite, checks: Sequence[Check], build: AskedBui
     from great_expectations.core.expectation_suite import ExpectationSuite
     from great_expectations.validator.v1_validator import Validator
 
+    from asms.quality.asked_once import EXPECTATIONS
+
     if not checks:
         return []
     by_rule = {check.rule_id: check for check in checks}
@@ -97,7 +99,7 @@ def _validate(batch: Any, suite: Suite, checks: Sequence[Check], build: AskedBui
         name=suite.dataset,
         expectations=[
             {
-                "type": check.type,
+                "type": EXPECTATIONS.get(check.type, check.type),
                 "kwargs": check.arguments(build),
                 "severity": check.severity,
                 "meta": {"rule_id": check.rule_id},

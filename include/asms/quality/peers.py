@@ -61,7 +61,8 @@ _FORGET = """
 delete from quality.peer_answer as asked
 using moved
 where
-    asked.rule_id = moved.rule_id
+    asked.municipality_code = any(array(select distinct moved.municipality_code from moved))
+    and asked.rule_id = moved.rule_id
     and asked.municipality_code = moved.municipality_code
     and asked.time_period = moved.time_period
 """

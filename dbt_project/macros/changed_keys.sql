@@ -247,7 +247,8 @@
 {#-
     What is redone is for the most part as it was: a body that sends again corrects a few of its answers. Rows that stand as they
     are made are left alone, since to write a row, and all indexes of it, costs more than to compare it. They are compared by 64
-    bits; a table without a unique index may have a row twice, and is written anew.
+    bits, with a seed: without one NULL and zero have the same. A table without a unique index may have a row twice, and is
+    written anew.
 -#}
 {% macro get_incremental_changed_keys_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
@@ -263,13 +264,13 @@
         create temporary table made_row on commit drop as
         select
             made.*,
-            hash_record_extended(row({{ columns }}), 0) as row_bits
+            hash_record_extended(row({{ columns }}), 7) as row_bits
         from {{ arg_dict['temp_relation'] }} as made;
 
         create temporary table held_row on commit drop as
         select
             target.ctid as row_place,
-            hash_record_extended(row({{ columns }}), 0) as row_bits
+            hash_record_extended(row({{ columns }}), 7) as row_bits
         from {{ target }} as target
         where {{ is_redone }};
 

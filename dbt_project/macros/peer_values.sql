@@ -38,27 +38,49 @@
     )
 {%- endmacro %}
 
-{#- The arrays of `held` without who changed, and with what `changes` has of them; as values_by_group() makes them. -#}
-{% macro mended_values() -%}
-    (
-        select
-            count(entry.obs_value) as n,
-            array_agg(entry.body_no order by entry.obs_value, entry.body_no) as body_nos,
-            array_agg(entry.obs_value order by entry.obs_value, entry.body_no) as obs_values
-        from (
-            select
-                kept.body_no,
-                kept.obs_value
-            from unnest(held.body_nos, held.obs_values) as kept (body_no, obs_value)
-            left join unnest(changes.changed_nos) as changed (body_no) on kept.body_no = changed.body_no
-            where changed.body_no is null
-            union all
-            select
-                new.body_no,
-                new.obs_value
-            from unnest(changes.new_nos, changes.new_values) as new (body_no, obs_value)
-        ) as entry
+{#-
+    Before a build of changes of mart_peer_value: the arrays of a cell without who changed, and with what is new of them, as
+    values_by_group() makes them. What is cut out and put in is found by place; to put a group of the country in order again for
+    one body of it would cost more than all else.
+-#}
+{% macro make_mended_values() -%}
+    {%- if execute and is_incremental() %}
+    create or replace function pg_temp.mended_values(
+        held_nos bigint [], held_values double precision [],
+        changed_nos bigint [], new_nos bigint [], new_values double precision [],
+        out n bigint, out body_nos bigint [], out obs_values double precision []
     )
+    language plpgsql as $$
+    declare
+        place integer;
+        first_equal integer;
+        body_no bigint;
+    begin
+        body_nos := coalesce(held_nos, '{}');
+        obs_values := coalesce(held_values, '{}');
+        foreach body_no in array changed_nos loop
+            place := array_position(body_nos, body_no);
+            if place is not null then
+                body_nos := body_nos[:place - 1] || body_nos[place + 1:];
+                obs_values := obs_values[:place - 1] || obs_values[place + 1:];
+            end if;
+        end loop;
+        n := coalesce(array_position(obs_values, null) - 1, cardinality(obs_values));
+        for entry in 1 .. coalesce(cardinality(new_nos), 0) loop
+            if new_values[entry] is null then
+                place := n + width_bucket(new_nos[entry], body_nos[n + 1:]);
+            else
+                place := width_bucket(new_values[entry], obs_values[:n]);
+                first_equal := coalesce(array_position(obs_values, new_values[entry]), place + 1);
+                place := first_equal - 1 + width_bucket(new_nos[entry], body_nos[first_equal:place]);
+                n := n + 1;
+            end if;
+            body_nos := body_nos[:place] || new_nos[entry] || body_nos[place + 1:];
+            obs_values := obs_values[:place] || new_values[entry] || obs_values[place + 1:];
+        end loop;
+    end
+    $$
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The quantile of the first `n` of `values`, which rise; as percentile_cont says it, to the last bit. NULL where n is 0. -#}

@@ -185,7 +185,7 @@ class House:
         with self.warehouse.connect("gate") as connection:
             for schema, name, columns in tables:
                 row = connection.execute(
-                    sql.SQL("select count(*), sum(hash_record_extended(row({}), 0))::text from {}").format(
+                    sql.SQL("select count(*), sum(hash_record_extended(row({}), 7))::text from {}").format(
                         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(schema, name)
                     )
                 ).fetchone()

@@ -621,7 +621,7 @@ def _hold_back(house: House) -> None:
 
 def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: House) -> None:
     facts = (
-        "select indicator_code, sex, obs_value, obs_status, submission_id from build.fct_indicator_value "
+        "select indicator_code, sex, obs_value, obs_status, submission_id, ctid::text from build.fct_indicator_value "
         "where municipality_code = %s and time_period = '2023' and not is_derived"
     )
     before = set(own_house.query(facts, (LUTSK,)))
@@ -633,7 +633,10 @@ def test_a_return_sent_again_revises_only_the_cells_that_changed(own_house: Hous
         "02536000000", 2022, [(11, "1010", "9"), (12, "1010", "40.40"), (12, "3210", "5")], ("EXPENSES", "PROGRAM")
     )
     build_id, _ = own_house.build()
-    assert set(own_house.query(facts, (LUTSK,))) - before == {("POP.001", "T", 401.0, "A", again)}
+    written = set(own_house.query(facts, (LUTSK,))) - before
+    assert {row[:-1] for row in written} == {("POP.001", "T", 401.0, "A", again)}, (
+        "a row that stands is not written again"
+    )
     _ask_what_was_known(own_house, build_id)
     _ask_what_was_withdrawn(own_house, withdrawal)
     _ask_where_it_comes_from(own_house)

@@ -130,7 +130,9 @@ def test_more_failing_rows_than_are_fetched_are_all_counted(layers: Warehouse) -
         update={
             "rule_id": "GX_T_MANY",
             "type": "unexpected_rows_expectation",
-            "kwargs": {"unexpected_rows_query": "select n from {batch} right join generate_series(1, 321) as n on false"},
+            "kwargs": {
+                "unexpected_rows_query": "select n from {batch} right join generate_series(1, 321) as n on false"
+            },
         }
     )
     suite = cells.model_copy(update={"expectations": (schema, many)})

@@ -3,13 +3,17 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
-        pre_hook=['set local enable_nestloop = off', 'set local enable_mergejoin = off', 'set local enable_sort = off'],
+        pre_hook=[
+            'set local enable_nestloop = off',
+            'set local enable_mergejoin = off',
+            'set local enable_sort = off',
+        ],
         indexes=[{'columns': ['area_code', 'time_period', 'indicator_code', 'sex', 'collection_code'], 'unique': true}],
     )
 }}
 
--- The planner takes what it scans twice for one row, and would go through all sums for each of them. It would also put all sums in
--- order to add them up.
+-- The planner takes what it scans twice for one row, and would go through all sums for each of them. It would also put all of
+-- them in order to add them up.
 
 with
 

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy='changed_keys',
         on_schema_change='fail',
-        pre_hook='{{ find_changed_cells() }}',
+        pre_hook=['{{ find_changed_cells() }}', '{{ make_mended_values() }}'],
         indexes=[
             {
                 'columns': ['peer_group_code', 'time_period', 'indicator_code', 'sex', 'collection_code'],
@@ -129,8 +129,11 @@ groups as (
             and changes.indicator_code = held.indicator_code
             and changes.sex = held.sex
             and changes.collection_code = held.collection_code
-    cross join lateral {{ mended_values() }} as mended  -- noqa: ST05
-    where mended.body_nos is not null
+    cross join
+        lateral pg_temp.mended_values(
+            held.body_nos, held.obs_values, changes.changed_nos, changes.new_nos, changes.new_values
+        ) as mended (n, body_nos, obs_values)
+    where mended.body_nos != '{}'
 
 ),
 

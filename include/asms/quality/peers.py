@@ -238,7 +238,7 @@ def _statements(*, is_full: bool) -> Iterator[str]:
     yield _TOUCHED_ALL if is_full else _TOUCHED.format(**redone_of)
     yield "analyze touched"
     yield _COMPARED
-    yield "analyze compared"
+    yield "analyze compared (rule_id, peer_group_code, time_period)"
     yield _SPREAD
     yield _JUDGE
     yield "set local enable_nestloop = on"

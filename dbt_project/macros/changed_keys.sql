@@ -229,8 +229,9 @@
 {%- endmacro %}
 
 {#-
-    What a build of changes adds is named by a temporary view and not put aside in a table first, which would write every row twice:
-    the strategy below deletes, then inserts. A model that reads its own table has to read it before that, and keeps the table.
+    What a build of changes adds is named by a temporary view and not put aside in a table first: the strategy below puts aside what
+    it compares, and would write every row once more. A model that reads its own table has to read it before that, and keeps the
+    table.
 -#}
 {% macro postgres__get_create_table_as_sql(temporary, relation, sql) -%}
     {%- if temporary and config.get('incremental_strategy') == 'changed_keys' and this.render() not in sql -%}

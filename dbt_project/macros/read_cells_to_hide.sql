@@ -156,7 +156,7 @@
             group_code,
             collection_code,
             time_period,
-            sum(hash_record_extended(row(node, parent, indicator_code, sex, amount), 0))::text as table_hash
+            sum(hash_record_extended(row(node, parent, indicator_code, sex, amount), 7))::text as table_hash
         from hide_source
         group by group_code, collection_code, time_period
     ) as tables;

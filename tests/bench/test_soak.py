@@ -200,7 +200,7 @@ class House:
 
 _STATE = {
     "quality.finding": """
-        select count(*), sum(hash_record_extended(row(finding_id, severity, load_id, value_expected, message_uk), 0))::text
+        select count(*), sum(hash_record_extended(row(finding_id, severity, load_id, value_expected, message_uk), 7))::text
         from quality.finding
         where is_open
     """,
@@ -209,7 +209,7 @@ _STATE = {
             count(*),
             sum(hash_record_extended(row(
                 subject_kind, subject_code, collection_code, indicator_code, time_period, sex, obs_value, is_hidden
-            ), 0))::text
+            ), 7))::text
         from ops.disclosed
     """,
 }

@@ -84,7 +84,7 @@ class House:
             found = {}
             for table, columns in tables:
                 row = connection.execute(
-                    f"select count(*), sum(hash_record_extended(row({columns}), 0)) from marts.{table}"
+                    f"select count(*), sum(hash_record_extended(row({columns}), 7)) from marts.{table}"
                 ).fetchone()
                 assert row is not None
                 found[table] = (row[0], str(row[1]))

@@ -300,7 +300,7 @@ class Trial:
             found = {}
             for table, columns in tables:
                 row = connection.execute(
-                    f"select count(*), sum(hash_record_extended(row({columns}), 0)) from {table}"
+                    f"select count(*), sum(hash_record_extended(row({columns}), 7)) from {table}"
                 ).fetchone()
                 assert row is not None
                 found[table] = (row[0], str(row[1]))

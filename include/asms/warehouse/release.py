@@ -759,7 +759,7 @@ def _reconcile(connection: psycopg.Connection, mart: Mart, change: TableChange, 
     if not _has_unique_key(connection, mart):
         counted = connection.execute(
             sql.SQL(
-                "select count(*), count(distinct hash_record_extended(row({key}), 0)) from build.{mart} where {redone}"
+                "select count(*), count(distinct hash_record_extended(row({key}), 7)) from build.{mart} where {redone}"
             ).format(key=_names(mart.key), **parts)
         ).fetchone()
         if counted is None or counted[0] != counted[1]:

@@ -76,7 +76,8 @@
 {#-
     Before a model that is built by peer groups: the temporary tables changed_entry, the cells in which a body says otherwise than
     its profile holds, and changed_cell, the groups, indicators, sexes and periods of them. Profiles are made after all of those
-    models, so what they hold is what was worked in; there are none before the first full build.
+    models, so what they hold is what was worked in; there are none before the first full build. After a build that was stopped
+    that need not be so, and all of a body's cells are taken for changed.
 -#}
 {% macro find_changed_cells() -%}
     {%- set profiles = adapter.get_relation(this.database, this.schema, 'mart_profile_value') if execute and is_incremental() -%}
@@ -120,7 +121,8 @@
                 and fact.sex = held.sex
         where
             (fact.municipality_code, fact.obs_value, fact.unit_measure, fact.is_sample)
-            is distinct from (held.municipality_code, held.obs_value, held.unit_measure, held.is_sample);
+            is distinct from (held.municipality_code, held.obs_value, held.unit_measure, held.is_sample)
+            or exists (select 1 from {{ ref('stg_ops__unfinished_build') }} as unfinished);
 
         create temporary table changed_cell on commit drop as
         select distinct

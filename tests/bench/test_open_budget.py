@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 import httpx
 import pytest
@@ -79,15 +80,18 @@ def test_budgets_from_http_to_staged(
         if row_no
     ]
     assert len(rows) == 182_750
-    # the rows as the service tells them, in a table that stays, so it is logged (a temporary one writes no log), and has raw's key
+    # the rows as the service tells them, in a table that stays, so it is logged (a temporary one writes no log), and has raw's key;
+    # three times, since a time of one second varies by a tenth
     columns = ("load_id", "row_no", *ROW_COLUMNS)
-    with warehouse.connect("admin") as connection:
-        connection.execute(
-            f"create table raw.target (row_no integer, {', '.join(f'{name} text' for name in columns if name != 'row_no')}, "
-            "primary key (load_id, row_no))"
-        )
-    with measured(pg_home, cpu, "copy"), warehouse.connect("admin") as connection:
-        copy_rows(connection, "raw.target", columns, rows)
+    typed = ", ".join(f"{name} {'integer' if name == 'row_no' else 'text'}" for name in columns)
+    copied: list[float] = []
+    for number in range(3):
+        with warehouse.connect("admin") as connection:
+            connection.execute(f"create table raw.target_{number} ({typed}, primary key (load_id, row_no))")
+        with measured(pg_home, cpu, "copy"), warehouse.connect("admin") as connection:
+            copy_rows(connection, f"raw.target_{number}", columns, rows)
+        copied.append(cpu["copy"])
+    cpu["copy"] = median(copied)
 
     store = LandingStore(settings.landing).put
     parse_answer(bodies[0], requests[0])  # what it imports costs the same whatever is asked

@@ -14,6 +14,7 @@
 }}
 
 -- depends_on: {{ ref('stg_ops__changed_key') }}
+-- depends_on: {{ ref('stg_ops__unfinished_build') }}
 -- depends_on: {{ ref('fct_indicator_value') }}
 
 with

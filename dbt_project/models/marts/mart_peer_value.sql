@@ -16,6 +16,7 @@
 -- Where a body changed its own entries are mended and nobody else's figures are read: each group of the country has a body that
 -- corrects. An entry is taken out and put in as it is now, so a build that was stopped does the same again.
 -- depends_on: {{ ref('stg_ops__changed_key') }}
+-- depends_on: {{ ref('stg_ops__unfinished_build') }}
 
 with
 

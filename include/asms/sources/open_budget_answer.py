@@ -286,7 +286,7 @@ def _cut_at_once(body: bytes, titles: Mapping[Column, str]) -> _Cut | None:
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
     values = {name: table[title].combine_chunks() for name, title in titles.items()}
-    row_nos, line_count = pa.array(range(2, table.num_rows + 2), pa.int32()), body.count(b"\n") - 1
+    row_nos, line_count = pa.arange(2, table.num_rows + 2).cast(pa.int32()), body.count(b"\n") - 1
     if table.num_rows != line_count:  # names have line ends, or there are blank lines
         breaks = reduce(
             pc.add, (pc.count_substring(values[name].fill_null(""), "\n") for name in NAMES & values.keys())

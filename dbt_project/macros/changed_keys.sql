@@ -257,6 +257,7 @@
     {%- set target = arg_dict['target_relation'] -%}
     {%- set meta = config.get('meta') or {} -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+    {%- set row_bits = 'hash_record_extended(row(' ~ columns ~ '), 7)' -%}
     {%- set redo_by = meta.get('redo_by', 'municipality') -%}
     {%- set code_column = meta.get('code_column', 'municipality_code') -%}
     {%- set is_redone -%}
@@ -267,13 +268,13 @@
         create temporary table made_row on commit drop as
         select
             made.*,
-            hash_record_extended(row({{ columns }}), 7) as row_bits
+            {{ row_bits }} as row_bits
         from {{ arg_dict['temp_relation'] }} as made;
 
         create temporary table held_row on commit drop as
         select
             target.ctid as row_place,
-            hash_record_extended(row({{ columns }}), 7) as row_bits
+            {{ row_bits }} as row_bits
         from {{ target }} as target
         where {{ is_redone }};
 

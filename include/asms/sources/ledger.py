@@ -186,45 +186,45 @@ def book_read(
     batch_no: int,
     is_sample: bool,
 ) -> None:
-    """Land and book answers with what was read of each, all in one transaction."""
-    with connection.transaction():
-        for arrival, _ in read:
-            if arrival.is_new:
-                store(arrival.data)
-        loads = [
-            (arrival.load_id, arrival.delivery_id, arrival.path, arrival.path_seq, arrival.sha256, len(arrival.data),
-             arrival.is_new, reading.row_count, len(reading.findings))
-            for arrival, reading in read
-        ]  # fmt: skip
-        told = (feed.source, feed.channel, batch_no, is_sample, feed.reader_version)
-        connection.execute(_WRITE_LOADS, [*told, *map(list, zip(*loads, strict=True))])
-        columns = ("load_id", *feed.columns)
-        copy_rows(connection, feed.table, columns, ((it.load_id, *row) for it, reading in read for row in reading.rows))
-        copy_blocks(
-            connection,
-            feed.table,
-            columns,
-            (block for it, reading in read if reading.blocks for block in reading.blocks(f"{it.load_id}\t")),
+    """Land and book answers with what was read of each, in the caller's transaction."""
+    for arrival, _ in read:
+        if arrival.is_new:
+            store(arrival.data)
+    loads = [
+        (arrival.load_id, arrival.delivery_id, arrival.path, arrival.path_seq, arrival.sha256, len(arrival.data),
+         arrival.is_new, reading.row_count, len(reading.findings))
+        for arrival, reading in read
+    ]  # fmt: skip
+    told = (feed.source, feed.channel, batch_no, is_sample, feed.reader_version)
+    connection.execute(_WRITE_LOADS, [*told, *map(list, zip(*loads, strict=True))])
+    columns = ("load_id", *feed.columns)
+    copy_rows(connection, feed.table, columns, ((it.load_id, *row) for it, reading in read for row in reading.rows))
+    copy_blocks(
+        connection,
+        feed.table,
+        columns,
+        (block for it, reading in read if reading.blocks for block in reading.blocks(f"{it.load_id}\t")),
+    )
+    for table, of_table in dict.fromkeys(
+        (other.table, other.columns) for _, reading in read for other in reading.beside
+    ):
+        rows = (
+            (it.load_id, *row)
+            for it, reading in read
+            for other in reading.beside
+            if (other.table, other.columns) == (table, of_table)
+            for row in other.rows
         )
-        tables = dict.fromkeys((other.table, other.columns) for _, reading in read for other in reading.beside)
-        for table, of_table in tables:
-            rows = (
-                (it.load_id, *row)
-                for it, reading in read
-                for other in reading.beside
-                if other.table == table
-                for row in other.rows
-            )
-            copy_rows(connection, table, ("load_id", *of_table), rows)
-        insert_findings(
-            connection,
-            (
-                replace(finding, load_id=it.load_id, delivery_id=it.delivery_id)
-                for it, reading in read
-                for finding in reading.findings
-            ),
-            is_sample=is_sample,
-        )
+        copy_rows(connection, table, ("load_id", *of_table), rows)
+    insert_findings(
+        connection,
+        (
+            replace(finding, load_id=it.load_id, delivery_id=it.delivery_id)
+            for it, reading in read
+            for finding in reading.findings
+        ),
+        is_sample=is_sample,
+    )
 
 
 _WRITE_LOADS = """

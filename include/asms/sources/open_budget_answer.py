@@ -104,12 +104,13 @@ _KNOWN_BESIDE = {
     "FAKTSID_V2MB_AMT", "DONE_CORR_YEAR_PCT", "COD_CONS_EK_NAME",
 }  # fmt: skip
 NAMES: frozenset[Column] = frozenset({"classification_name", "functional_name"})
-_PERIOD = re.compile(r"(0[1-9]|1[0-2])\.\d{4}")
+_MONTH_OF = r"(0[1-9]|1[0-2])\."
+_PERIOD = re.compile(_MONTH_OF + r"\d{4}")
 _AMOUNTS: tuple[Column, ...] = ("zat_amt", "plans_amt", "fakt_amt")
 _PLAIN_AMOUNT = r"^-?[0-9]{1,12}([.][0-9]{1,2})?$"
 _AMOUNT = (r"^(-?[0-9]+([.,][0-9]+)?(E[0-9]+)?)?$", "123.45")  # or nothing
 _FORMS: Mapping[Column, tuple[str, str]] = {
-    "rep_period": (r"^(0[1-9]|1[0-2])\.YEAR$", "MM.YEAR"),
+    "rep_period": (f"^{_MONTH_OF}YEAR$", "MM.YEAR"),
     "fund_typ": ("^[CST]$", "C, S, T"),
     **dict.fromkeys(_AMOUNTS, _AMOUNT),
 }

@@ -748,7 +748,7 @@ def _reconcile(connection: psycopg.Connection, mart: Mart, change: TableChange, 
         "redone": extent.condition,
     }
     measure = "select count(*), coalesce(sum({content}), 0) from "
-    other = {"seed": 0}
+    other = {"seed": -1}  # no build's number, and not 0: with it NULL and zero have the same bits
     built = connection.execute(
         sql.SQL(measure + "build.{mart} as mart where {redone}").format(**parts), other
     ).fetchone()

@@ -40,6 +40,7 @@ from asms.sources.open_budget_answer import (
     KINDS,
     NAMES,
     ROW_COLUMNS,
+    Answer,
     Kind,
     Month,
     Request,
@@ -230,13 +231,13 @@ def _take(run: _Run, request: Request, arrival: Arrival, standing: Mapping[str, 
         return "nothing"
     news = [month for month in answer.months if _is_news(month, standing)]
     stored = [
-        (month.rep_period, month.sha256, len(month.lines), month.total_amount, answer.has_plain_amounts)
+        (month.rep_period, month.sha256, month.row_count, month.total_amount, answer.has_plain_amounts)
         for month in news
     ]
     gone = [(period, "", 0, None, False) for period in lost]
     reading = Reading(
-        blocks=partial(_blocks, news),
-        block_rows=sum(len(month.lines) for month in news),
+        blocks=partial(_blocks, answer, news),
+        block_rows=sum(month.row_count for month in news),
         findings=(*answer.findings, *_smaller_months(request, news, standing)),
         beside=(Beside(_MONTH_TABLE, _MONTH_COLUMNS, [(*request.key, *month) for month in (*stored, *gone)]),),
     )
@@ -247,10 +248,10 @@ def _take(run: _Run, request: Request, arrival: Arrival, standing: Mapping[str, 
     return "new"
 
 
-def _blocks(months: Sequence[Month], before: str) -> Iterator[memoryview | bytes]:
+def _blocks(answer: Answer, months: Sequence[Month], before: str) -> Iterator[memoryview | bytes]:
     """Rows of raw.open_budget_row as COPY takes them, with ``before`` (the load) in front of each."""
     if months:
-        yield block_of(months, before)
+        yield block_of(answer, months, before)
         yield b"\n"
 
 

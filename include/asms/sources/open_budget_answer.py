@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, reduce
+from math import isnan
 from typing import TYPE_CHECKING, Literal
 
 from asms.findings import Finding
@@ -158,23 +159,29 @@ ROW_COLUMNS: tuple[Column, ...] = (
 
 @dataclass(frozen=True)
 class Month:
-    """The rows of one month of an answer: arrays of numbers and of texts, one for each row."""
+    """One month of an answer: its rows are those of ``Answer`` from ``begin`` up to ``end``."""
 
     rep_period: str
-    row_nos: "pa.Array"
-    """Lines of the rows in the answer; the header is line 1."""
-    lines: "pa.Array"
-    """The columns of ``ROW_COLUMNS`` as COPY takes them, as found, and of a name its key in ``Answer.names``."""
+    begin: int
+    end: int
     sha256: str
     """Hash of the lines in any order, without their numbers: what stands before a month does not change it."""
     total_amount: float | None
     """Sum of fund T in UAH; None where an amount cannot be read."""
 
+    @property
+    def row_count(self) -> int:
+        return self.end - self.begin
+
 
 @dataclass(frozen=True)
 class Answer:
-    """The months of an answer, its names by key, and what is wrong with some rows."""
+    """The rows of an answer, its months, its names by key, and what is wrong with some rows."""
 
+    row_nos: "pa.Array"
+    """Lines of the rows in the answer; the header is line 1."""
+    lines: "pa.Array"
+    """The columns of ``ROW_COLUMNS`` as COPY takes them, as found, and of a name its key in ``names``."""
     months: tuple[Month, ...]
     names: Mapping[str, str]
     has_plain_amounts: bool
@@ -221,8 +228,8 @@ def parse_answer(body: bytes, request: Request) -> Answer:
             f"first: {bad[0].message_en}"
         )
     names: dict[str, str] = {}
-    months = _by_month(cut, _spell(cut, names))
-    return Answer(months, names, cut.has_plain_amounts, (*bad, *_new_columns(request, header)))
+    row_nos, lines, months = _by_month(cut, _spell(cut, names))
+    return Answer(row_nos, lines, months, names, cut.has_plain_amounts, (*bad, *_new_columns(request, header)))
 
 
 @dataclass(frozen=True)
@@ -286,7 +293,7 @@ def _cut_at_once(body: bytes, titles: Mapping[Column, str]) -> _Cut | None:
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
-    values = {name: table[title].combine_chunks() for name, title in titles.items()}
+    values = {name: _in_one_piece(table[title]) for name, title in titles.items()}
     row_nos, line_count = pa.arange(2, table.num_rows + 2).cast(pa.int32()), body.count(b"\n") - 1
     if table.num_rows != line_count:  # names have line ends, or there are blank lines
         breaks = reduce(
@@ -296,6 +303,12 @@ def _cut_at_once(body: bytes, titles: Mapping[Column, str]) -> _Cut | None:
         if table.num_rows + pc.sum(breaks).as_py() != line_count:
             return None
     return _Cut(row_nos, values, has_escapes=any(sign in body for sign in (b"\\", b"\t", b"\0")))
+
+
+def _in_one_piece(values: "pa.ChunkedArray") -> "pa.Array":
+    return (
+        values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
+    )  # which copies a piece that is alone too
 
 
 def _cut_by_line(
@@ -358,29 +371,38 @@ def _key_of(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def _by_month(cut: _Cut, lines: "pa.Array") -> tuple[Month, ...]:
-    """In the order of lines the rows of a month, with which each begins, are beside each other."""
+def _by_month(cut: _Cut, lines: "pa.Array") -> tuple["pa.Array", "pa.Array", tuple[Month, ...]]:
+    """Numbers and lines of the rows in the order of lines, in which those of a month, with which each begins, are beside each other."""
+    import numpy as np
     import pyarrow.compute as pc
 
     order = pc.sort_indices(lines)
-    lines, row_nos, amounts = (values.take(order) for values in (lines, cut.row_nos, _amounts_of_total(cut)))
+    row_nos, lines, amounts = (values.take(order) for values in (cut.row_nos, lines, _amounts_of_total(cut)))
     runs = pc.run_end_encode(cut.values["rep_period"].fill_null("").take(order))
-    whole, line_ends = _joined(lines), pc.cumulative_sum(pc.add(pc.binary_length(lines), 1)).to_pylist()
-    months, begin = [], 0
-    for period, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-        bytes_of_month = whole[line_ends[begin - 1] if begin else 0 : line_ends[end - 1] - 1]
-        amounts_of_month = amounts[begin:end]
-        months.append(
+    ends = runs.run_ends.to_numpy()
+    begins = ends - np.diff(ends, prepend=0)
+    whole = _joined(lines)
+    line_ends = pc.cumulative_sum(pc.add(pc.binary_length(lines), 1)).to_numpy()
+    return (
+        row_nos,
+        lines,
+        tuple(
             Month(
                 period,
-                row_nos[begin:end],
-                lines[begin:end],
-                hashlib.sha256(bytes_of_month).hexdigest(),
-                None if amounts_of_month.null_count else round(pc.sum(amounts_of_month).as_py(), 2),
+                begin,
+                end,
+                hashlib.sha256(whole[line_ends[begin - 1] if begin else 0 : line_ends[end - 1] - 1]).hexdigest(),
+                None if isnan(total) else round(total, 2),
             )
-        )
-        begin = end
-    return tuple(months)
+            for period, begin, end, total in zip(
+                runs.values.to_pylist(),
+                begins.tolist(),
+                ends.tolist(),
+                np.add.reduceat(amounts.to_numpy(zero_copy_only=False), begins).tolist() if len(lines) else (),
+                strict=True,
+            )
+        ),
+    )
 
 
 def _amounts_of_total(cut: _Cut) -> "pa.Array":
@@ -395,14 +417,17 @@ def _amounts_of_total(cut: _Cut) -> "pa.Array":
     return pc.if_else(pc.equal(cut.values["fund_typ"].fill_null(""), "T"), texts.cast(pa.float64()), 0.0)
 
 
-def block_of(months: Sequence[Month], before: str) -> memoryview:
+def block_of(answer: Answer, months: Sequence[Month], before: str) -> memoryview:
     """The rows of ``months`` as COPY takes them, each behind ``before`` and its number, without the end of the last line."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    row_nos = pa.concat_arrays([month.row_nos for month in months]).cast(pa.string())
-    lines = pa.concat_arrays([month.lines for month in months])
-    return _joined(pc.binary_join_element_wise(before.removesuffix("\t"), row_nos, lines, "\t"))
+    row_nos, lines = answer.row_nos, answer.lines
+    if len(months) < len(answer.months):
+        row_nos, lines = (
+            pa.concat_arrays([values[month.begin : month.end] for month in months]) for values in (row_nos, lines)
+        )
+    return _joined(pc.binary_join_element_wise(before.removesuffix("\t"), row_nos.cast(pa.string()), lines, "\t"))
 
 
 def _joined(lines: "pa.Array") -> memoryview:

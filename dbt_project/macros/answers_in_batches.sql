@@ -18,7 +18,7 @@ cells as (
 
     select *
     from {{ ref('stg_submissions__cell') }} as cell
-    where cell.is_test is not true and cell.is_plain is not true and {{ only_changed_keys('cell', redo_by) }}
+    where cell.is_test is not true and cell.is_plain is not true and {{ only_changed_keys('cell', redo_by, by_index=true) }}
 
 ),
 

@@ -354,7 +354,7 @@ def _environment() -> "Environment":
         config=lambda **_: "",
         ref=lambda table: f"{'indicators' if table.startswith('int_') else 'staging'}.{table}",
         source=lambda schema, table: f"{schema}.{table}",
-        only_changed_keys=lambda *_: "true",
+        only_changed_keys=lambda *_, **__: "true",
     )
     for file in _MACROS:
         macros = environment.from_string((DBT_DIR / "macros" / file).read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ accepted as (
 
     select answer.*
     from {{ ref('int_observation__accepted') }} as answer
-    where {{ only_changed_keys('answer') }}
+    where {{ only_changed_keys('answer', by_index=true) }}
 
 ),
 

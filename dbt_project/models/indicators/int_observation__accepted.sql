@@ -36,7 +36,7 @@ answers as (
 
     select answer.*
     from {{ ref('stg_submissions__latest_cell') }} as answer
-    where {{ only_changed_keys('answer', 'answer') }}
+    where {{ only_changed_keys('answer', 'answer', by_index=true) }}
 
 ),
 

@@ -1,24 +1,58 @@
-with
+with recursive
 
-facts as (
+-- not materialized: an index finds the first and the last period of each body, and the rows are not read
+facts as not materialized (
 
     select * from {{ ref('fct_indicator_value') }}
 
 ),
 
-budgets as (
+budgets as not materialized (
 
     select * from {{ ref('fct_budget_monthly') }}
 
 ),
 
+{% for table in ('facts', 'budgets') %}
+bodies_of_{{ table }} as (
+
+    select min(municipality_code) as code
+    from {{ table }}
+    union all
+    select (
+        select min(later.municipality_code)
+        from {{ table }} as later
+        where later.municipality_code > bodies.code
+    ) as code
+    from bodies_of_{{ table }} as bodies
+    where bodies.code is not null
+
+),
+
+ends_of_{{ table }} as (
+
+    select
+        (
+            select min(told.time_period)
+            from {{ table }} as told
+            where told.municipality_code = bodies.code
+        ) as first_period,
+        (
+            select max(told.time_period)
+            from {{ table }} as told
+            where told.municipality_code = bodies.code
+        ) as last_period
+    from bodies_of_{{ table }} as bodies
+
+),
+{% endfor %}
 present_years as (
 
-    select left(time_period, 4)::integer as year
-    from facts
-    union
-    select left(time_period, 4)::integer as year
-    from budgets
+    select left(unnest(array[first_period, last_period]), 4)::integer as year
+    from ends_of_facts
+    union all
+    select left(unnest(array[first_period, last_period]), 4)::integer as year
+    from ends_of_budgets
 
 ),
 

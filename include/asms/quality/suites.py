@@ -26,11 +26,12 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
-# The rows of the bodies and years that a build redoes, among those of a table that has both columns. An index finds the first half.
+# The rows of the bodies and years that a build redoes, among those of a table that has both columns. An index finds the first half;
+# the second looks each of them up (is true), where a join may go through the whole table.
 _REDONE = (
     "municipality_code = any(array(select changed_key.municipality_code from ops.changed_key)) "
     "and (municipality_code, left(time_period, 4)) in "
-    "(select changed_key.municipality_code, changed_key.time_period from ops.changed_key)"
+    "(select changed_key.municipality_code, changed_key.time_period from ops.changed_key) is true"
 )
 
 

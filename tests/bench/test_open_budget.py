@@ -41,6 +41,13 @@ def server(real_data: Path) -> Iterator[str]:
         process.terminate()
 
 
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    """The same for both sides: its certificates cost as much as ten answers."""
+    with httpx.Client(trust_env=False) as client:
+        yield client
+
+
 def recorded_codes(real_data: Path) -> list[BudgetCode]:
     """The codes that the recordings have: a budget without a report costs a request and no rows."""
     import pyarrow.parquet as pq
@@ -62,14 +69,13 @@ def measured(pg_home: Path, told: dict[str, float], name: str) -> Iterator[None]
 
 
 def test_budgets_from_http_to_staged(
-    warehouse: Warehouse, settings: Settings, pg_home: Path, real_data: Path, server: str
+    warehouse: Warehouse, settings: Settings, pg_home: Path, real_data: Path, server: str, client: httpx.Client
 ) -> None:
     given = settings.model_copy(update={"urls": {"open_budget": server}, "open_budget_items": ITEMS})
     codes = recorded_codes(real_data)
     requests = plan_requests(codes, range(2021, 2027), choose_kinds(ITEMS))
     cpu: dict[str, float] = {}
 
-    client = httpx.Client(trust_env=False)  # the same for both: its certificates cost as much as ten answers
     bodies = [client.get(server + PATH, params=request.params).content for request in requests]  # the server warms up
     with measured(pg_home, cpu, "download"):
         bodies = [client.get(server + PATH, params=request.params).content for request in requests]

@@ -1,17 +1,21 @@
 """The population table travels whole, headings carried down, marks kept as found."""
 
 import dataclasses
+from io import BytesIO
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from asms.intake.landing import LandingStore
+from asms.sample.population import population_workbook
 from asms.sample.server import Fault, serve
 from asms.sample.services import Reply
 from asms.settings import Settings
 from asms.sources import SourceError, SourceResult, TransientSourceError
 from asms.sources.http import Patience
 from asms.sources.population import fetch as fetch_population
+from asms.sources.population import read_lines
 from asms.warehouse.connection import Warehouse
 
 IMPATIENT = Patience(tries=2, sleep=lambda _: None)
@@ -87,3 +91,13 @@ def test_without_an_address_it_says_where_to_find_one(warehouse: Warehouse, sett
     with pytest.raises(SourceError, match="ASMS_POPULATION_URL") as error:
         fetch_population(warehouse, settings, LandingStore(settings.landing).put)
     assert not isinstance(error.value, TransientSourceError)
+
+
+def test_the_table_of_another_year_is_not_taken_for_this_one() -> None:
+    book = openpyxl.load_workbook(BytesIO(population_workbook()))
+    cell = next(cell for row in book.worksheets[1].iter_rows(max_row=6) for cell in row if "січня" in str(cell.value))
+    cell.value = str(cell.value).replace("2022", "2021")
+    bent = BytesIO()
+    book.save(bent)
+    with pytest.raises(SourceError, match="of 1 January 2021.*ASMS_POPULATION_URL"):
+        read_lines(bent.getvalue())

@@ -35,6 +35,7 @@ FEED = Feed(
 )  # fmt: skip
 _PATH = f"population/{TIME_PERIOD}.xlsx"
 _TITLE = re.compile(r"територіальних\s+громад", re.IGNORECASE)
+_DAY = re.compile(r"на\s+1\s+січня\s+(\d{4})", re.IGNORECASE)
 _TITLE_WITHIN = 6  # rows at the top of a sheet that may hold its title
 _KINDS = {
     "country": re.compile(r"Україна"),
@@ -118,11 +119,21 @@ def _find_table(workbook: python_calamine.CalamineWorkbook) -> tuple[str, Sequen
         grid = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
         title = " ".join(str(cell) for cells in grid[:_TITLE_WITHIN] for cell in cells)
         if _TITLE.search(title) and any(_kind(_text(cells, 0)) == "hromada" for cells in grid):
+            _check_year(title)
             return name, grid
     raise SourceError(
         "no sheet of the answer has «територіальних громад» in its title and hromadas (lines that end in «ТГ») below it: "
         "the publication has changed"
     )
+
+
+def _check_year(title: str) -> None:
+    other = {year for year in _DAY.findall(title) if year != TIME_PERIOD}
+    if other:
+        raise SourceError(
+            f"the table is of 1 January {', '.join(sorted(other))}, and this reader's is of {TIME_PERIOD}: set ASMS_POPULATION_URL to "
+            f"the workbook of {TIME_PERIOD}"
+        )
 
 
 def _text(cells: Sequence[object], column: int) -> str | None:

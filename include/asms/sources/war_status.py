@@ -1,6 +1,7 @@
 """War status of hromadas by date: who was occupied, de-occupied or in the war zone when, and so who can report for when."""
 
 import re
+from datetime import date
 
 import httpx
 
@@ -14,7 +15,7 @@ from asms.sources.table_file import odd_values, read_table
 from asms.warehouse.connection import Warehouse
 
 _STATUSES = ("status_war_sept", "deoccupation_date")
-_WAR_ZONE = re.compile(r"war_zone_\d\d_\d\d_\d{4}")  # a column for each day that a list is of
+_WAR_ZONE = re.compile(r"war_zone_(\d\d)_(\d\d)_(20\d\d)")  # a column for each day that a list is of
 _UNREAD = (
     "oblast_short_name", "raion_short_name", "hromada_type", "oblast_code", "raion_code", "type", "status_war_sept_ext",
 )  # fmt: skip
@@ -48,7 +49,7 @@ def fetch(
 def read_rows(data: bytes, _resource: Resource) -> Reading:
     """Cut the table into rows of raw.war_status_value (after ``load_id``): one per hromada and status. Raises SourceError."""
     table = read_table(data, FEED.source, ("hromada_code", "hromada_short_name", *_STATUSES))
-    zones = tuple(title for title in table.header if _WAR_ZONE.fullmatch(title))
+    zones = tuple(title for title in table.header if _is_list_of_a_day(title))
     known = ("hromada_code", "hromada_short_name", *_STATUSES, *zones, *_UNREAD)
     patterns = _PATTERNS | dict.fromkeys(zones, re.compile("[01]"))
     findings = [
@@ -64,3 +65,12 @@ def read_rows(data: bytes, _resource: Resource) -> Reading:
         for title, place in statuses
     ]
     return Reading(rows, findings)
+
+
+def _is_list_of_a_day(title: str) -> bool:
+    """Whether the column is such a list, and its day is one of the calendar."""
+    found = _WAR_ZONE.fullmatch(title)
+    try:
+        return found is not None and bool(date(int(found[3]), int(found[2]), int(found[1])))
+    except ValueError:
+        return False

@@ -9,8 +9,9 @@ import pytest
 
 from asms.findings import Finding
 from asms.sample.spending import report_page, tender_page, transaction_page
-from asms.sources import prozorro
+from asms.sources import prozorro, war_status
 from asms.sources.budget_classification import read_list
+from asms.sources.ckan import Resource
 from asms.sources.currency import read_rates
 from asms.sources.ledger import Reading
 from asms.sources.new_column import new_columns
@@ -78,3 +79,11 @@ def test_a_new_field_of_contracts_is_told() -> None:
 def test_what_no_database_takes_is_cut_from_a_title() -> None:
     (one,) = new_columns(["\0" + "a" * 300, ""], "t", ())
     assert one.cell == "a" * 200
+
+
+def test_a_list_of_no_day_of_the_calendar_is_a_new_column() -> None:
+    titles = ["hromada_code", "hromada_short_name", "Status_war_sept", "deoccupation_date", "war_zone_10_10_2022", "war_zone_31_02_2022"]
+    table = f"{','.join(titles)}\nUA05020030000031457,Вінницька,not occupied,0,0,1\n".encode()
+    reading = war_status.read_rows(table, Resource("1", "", "2022-11-30", None))
+    assert [(one.rule_id, one.cell) for one in reading.findings] == [("SOURCE_COLUMN_NEW", "war_zone_31_02_2022")]
+    assert [row[3] for row in reading.rows] == ["war_zone_10_10_2022", "status_war_sept", "deoccupation_date"]

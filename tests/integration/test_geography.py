@@ -529,6 +529,9 @@ def test_cities_of_the_real_workbooks_are_recognised(country: Atlas, real_data: 
     twice = gazetteer.resolve("Миколаїв", at=date(2018, 12, 31))
     assert (twice.municipality_code, twice.reason, len(twice.candidates)) == (None, "ambiguous", 2)
     assert gazetteer.resolve("Миколаїв", region="Львівська").municipality_code == "UA46100110000018989"
+    for name, code in (("Дніпропетровськ", "UA12020010000033698"), ("Кіровоград", "UA35040210000014072"), ("Ульяновка", "UA35020010000028961")):
+        assert gazetteer.resolve(name, at=date(2015, 12, 31)).municipality_code == code, "the name of before 2016"
+    assert gazetteer.resolve("Ульяновка", at=date(2021, 1, 1)).reason == "ambiguous", "two villages are called so still"
     # codes of councils, by the day
     assert gazetteer.resolve("3520382100", at=date(2019, 1, 1)).municipality_code == "UA35080150000074379"
     assert gazetteer.resolve("3520382100", at=date(2021, 1, 1)).municipality_code == "UA35080050000038829"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from asms.catalogue import load_catalogue, store_catalogue
+from asms.geography import Gazetteer
 from asms.intake.landing import LandingStore
 from asms.quality.expectations import run_suites
 from asms.quality.suites import AskedBuild, load_suites
@@ -193,6 +194,14 @@ def test_a_line_that_reaches_nobody_or_contradicts_another_is_told(sample: House
     assert sample.failed("health_declarations") == {"GX_STG_HEALTH_DECLARATIONS_ONE_LINE"}
     sample.run("admin", line.format(code, row_no))
     assert sample.failed("health_declarations") == set()
+
+
+def test_bodies_that_pay_are_known_by_their_edrpou(sample: House) -> None:
+    payers = dict(line.split(",") for line in PAYERS_FILE.read_text(encoding="utf-8").split()[1:])
+    with sample.warehouse.connect("loader") as connection:
+        gazetteer = Gazetteer.from_warehouse(connection)
+    assert {payer: gazetteer.resolve(payer).municipality_code for payer in payers} == payers
+    assert gazetteer.resolve("00000000").reason == "unknown"
 
 
 def test_real_declarations_and_war_status_reach_their_units(real: House) -> None:

@@ -14,6 +14,12 @@ budgets as (
 
 ),
 
+payers as (
+
+    select * from {{ ref('stg_treasury__day') }}
+
+),
+
 final as (
 
     select
@@ -32,6 +38,15 @@ final as (
         make_date(valid_from, 1, 1) as valid_from,
         make_date(valid_to + 1, 1, 1) as valid_to
     from budgets
+    union all
+    -- the list of payers tells no days
+    select distinct
+        municipality_code as area_code,
+        'edrpou' as code_system,
+        payer_edrpou as code,
+        null::date as valid_from,
+        null::date as valid_to
+    from payers
 
 )
 

@@ -98,6 +98,7 @@ extents as (
         periods.time_period,
         count(*) as unit_count,
         count(*) filter (where statuses.can_report is not false) as able_count,
+        count(municipalities.population) as population_known_count,
         sum(municipalities.population) as population
     from periods
     cross join municipalities
@@ -226,6 +227,7 @@ final as (
         extents.able_count,
         listed.reporting_count,
         listed.reporting_population::double precision / nullif(extents.population, 0) as population_share,
+        extents.population_known_count,
         indicators.unit_measure,
         indicators.unit_mult,
         indicators.is_derived,

@@ -21,7 +21,7 @@ _LATIN = str.maketrans("АВЕКМНОРСТХІ", "ABEKMHOPCTXI")  # in codes a
 _CYRILLIC = str.maketrans("ABEKMHOPCTXYIÏ", "АВЕКМНОРСТХУІЇ")  # in names
 _APOSTROPHES = re.compile(r"[’ʼ‘`'′´ʹ\"“”«»]")
 _CODE = re.compile(r"UA\d{17}")
-_OTHER_CODE = re.compile(r"\d{9,11}")  # КОАТУУ or budget; a spreadsheet drops the leading zero
+_OTHER_CODE = re.compile(r"\d{8,11}")  # КОАТУУ, budget or ЄДРПОУ; a spreadsheet drops the leading zero
 _TOKEN = re.compile(r"[^\W_]+")
 _KIND_WORDS = {
     "М": "M", "МІСТО": "M", "МІСЬКА": "M",
@@ -83,7 +83,7 @@ class FormerName:
 
 @dataclass(frozen=True)
 class OtherCode:
-    """A КОАТУУ or budget code that stood for a municipality in [``valid_from``, ``valid_to``); None is open."""
+    """A КОАТУУ, budget or ЄДРПОУ code that stood for a municipality in [``valid_from``, ``valid_to``); None is open."""
 
     code: str
     municipality_code: str
@@ -201,11 +201,15 @@ class Gazetteer:
             units,
             _without_repeats(former),
             gone_units=gone,
-            other_codes=[*_read_koatuu(connection, known), *read_budget_codes(budget_codes)],
+            other_codes=[
+                *_read_koatuu(connection, known),
+                *read_budget_codes(budget_codes),
+                *(OtherCode(*payer) for payer in connection.execute(_PAYERS).fetchall()),
+            ],
         )
 
     def resolve(self, text: str, *, region: str | None = None, at: date | None = None) -> Resolution:
-        """Find the municipality that ``text`` names: a code (КАТОТТГ, КОАТУУ, budget), a hromada, a city, or a settlement in one.
+        """Find the municipality that ``text`` names: a code (КАТОТТГ, КОАТУУ, budget, ЄДРПОУ), a hromada, a city, or a settlement in one.
 
         ``region`` (an oblast or raion, by code or name) narrows; so does one that stands in the text itself
         («Миколаївська міська ТГ, Миколаївська область»). A region that is not known narrows nothing. ``at`` decides between
@@ -460,6 +464,8 @@ select koatuu_code, unit_code
 from raw.koatuu_unit
 where koatuu_code ~ '^[0-9]{{9,10}}$' and load_id = ({_IN_FORCE.format("koatuu_unit")})
 """  # noqa: S608 - both parts are constants
+
+_PAYERS = "select distinct payer_edrpou, municipality_code from raw.treasury_day"
 
 _COUNCILS = f"""
 select council_code, hromada_code, valid_from, lead(valid_from) over (partition by council_code order by valid_from)

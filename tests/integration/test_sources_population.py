@@ -1,11 +1,13 @@
 """The population table travels whole, headings carried down, marks kept as found."""
 
 import dataclasses
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import openpyxl
 import pytest
+from openpyxl.worksheet.worksheet import Worksheet
 
 from asms.intake.landing import LandingStore
 from asms.sample.population import population_workbook
@@ -93,11 +95,38 @@ def test_without_an_address_it_says_where_to_find_one(warehouse: Warehouse, sett
     assert not isinstance(error.value, TransientSourceError)
 
 
-def test_the_table_of_another_year_is_not_taken_for_this_one() -> None:
+def _bent(change: Callable[[Worksheet], object]) -> bytes:
     book = openpyxl.load_workbook(BytesIO(population_workbook()))
-    cell = next(cell for row in book.worksheets[1].iter_rows(max_row=6) for cell in row if "січня" in str(cell.value))
-    cell.value = str(cell.value).replace("2022", "2021")
+    change(book.worksheets[1])
     bent = BytesIO()
     book.save(bent)
-    with pytest.raises(SourceError, match="of 1 January 2021.*ASMS_POPULATION_URL"):
-        read_lines(bent.getvalue())
+    return bent.getvalue()
+
+
+def _of_2021(sheet: Worksheet) -> None:
+    cell = next(cell for row in sheet.iter_rows(max_row=6) for cell in row if "січня" in str(cell.value))
+    cell.value = str(cell.value).replace("2022", "2021")
+
+
+def _figures_twice(sheet: Worksheet) -> None:
+    sheet.insert_cols(2)
+    for row in sheet.iter_rows(min_row=5):
+        row[1].value = row[2].value
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_of_2021, "of 1 January 2021.*ASMS_POPULATION_URL"),
+        (_figures_twice, "not name, population and English name"),
+        (lambda sheet: sheet.delete_cols(2), "not name, population and English name"),
+    ],
+)
+def test_a_table_of_another_year_or_form_is_refused(change: Callable[[Worksheet], object], words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        read_lines(_bent(change))
+
+
+def test_a_new_column_is_told() -> None:
+    reading = read_lines(_bent(lambda sheet: sheet.cell(5, 4, "Частка, %")))
+    assert [(one.rule_id, one.cell) for one in reading.findings] == [("SOURCE_COLUMN_NEW", "Частка, %")]

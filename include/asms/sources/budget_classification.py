@@ -103,6 +103,8 @@ def read_list(name: str, data: bytes) -> Reading:
         else:
             rest = [_text(entry.get(title)) for title in _OPTIONAL.values()]
             rows.append((row_no, item, classification, code, str(entry["name"]), *rest))
+    if not rows:
+        raise SourceError(f"no entry of {name} can be used ({findings[0].message_en}): the list has changed its form")
     findings += new_columns(titles_of(entries), FEED.source, ("code", "name", *_OPTIONAL.values(), *_UNREAD), name)
     return Reading(rows, findings)
 

@@ -19,6 +19,7 @@ from asms.sources import SourceError, SourceNotSetError, SourceResult, Transient
 from asms.sources.answers import Question, load_answers
 from asms.sources.http import Patience, client_for, get_bytes
 from asms.sources.ledger import Feed, Reading, Store
+from asms.sources.new_column import new_columns
 from asms.sources.table_file import cell_text
 from asms.warehouse.connection import Warehouse
 
@@ -36,6 +37,8 @@ FEED = Feed(
 _PATH = f"population/{TIME_PERIOD}.xlsx"
 _TITLE = re.compile(r"територіальних\s+громад", re.IGNORECASE)
 _DAY = re.compile(r"на\s+1\s+січня\s+(\d{4})", re.IGNORECASE)
+_FIGURE = re.compile(r"\d[\d\s]*([.,]0*)?")
+_COLUMN_COUNT = 3
 _TITLE_WITHIN = 6  # rows at the top of a sheet that may hold its title
 _KINDS = {
     "country": re.compile(r"Україна"),
@@ -81,10 +84,11 @@ def read_lines(data: bytes) -> Reading:
     try:
         workbook = python_calamine.CalamineWorkbook.from_filelike(BytesIO(data))
         sheet, grid = _find_table(workbook)
+        _check_columns(sheet, grid)
     except python_calamine.CalamineError as error:
         raise SourceError(f"the answer is not a workbook that can be read ({error})") from error
     rows: list[Row] = []
-    findings: list[Finding] = []
+    findings = _new_columns(grid)
     headings: dict[str, str | None] = {"oblast": None, "raion": None}
     for row_no, cells in enumerate(grid, start=1):
         name, value, name_en = (_text(cells, column) for column in range(3))
@@ -134,6 +138,27 @@ def _check_year(title: str) -> None:
             f"the table is of 1 January {', '.join(sorted(other))}, and this reader's is of {TIME_PERIOD}: set ASMS_POPULATION_URL to "
             f"the workbook of {TIME_PERIOD}"
         )
+
+
+def _check_columns(sheet: str, grid: Sequence[Sequence[object]]) -> None:
+    """Refuse a table without its three columns: the name of a hromada, a figure, the name in English."""
+    hromadas = [cells for cells in grid if _kind(_text(cells, 0)) == "hromada"]
+    are_figures = [any(_FIGURE.fullmatch(_text(cells, column) or "") for cells in hromadas) for column in (1, 2)]
+    if are_figures != [True, False]:
+        raise SourceError(
+            f"sheet {sheet} has not name, population and English name in its first three columns: the publication has changed, and "
+            "the reader must follow"
+        )
+
+
+def _new_columns(grid: Sequence[Sequence[object]]) -> list[Finding]:
+    """A Finding for each column beside the three that has anything in it, told by its first text."""
+    titles: dict[int, str] = {}
+    for cells in grid:
+        for column in range(_COLUMN_COUNT, len(cells)):
+            if text := _text(cells, column):
+                titles.setdefault(column, text)
+    return new_columns(titles.values(), FEED.source, (), _PATH)
 
 
 def _text(cells: Sequence[object], column: int) -> str | None:

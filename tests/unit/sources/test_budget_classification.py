@@ -59,6 +59,7 @@ def test_a_wrong_entry_is_told_and_left_out(entry: str, words: str) -> None:
         ("tkpkmb_1.json", '"1010"', "neither a list"),
         ("tkpkmb_1.json", "[", "not JSON"),
         ("kdb_1.csv", "code,name,more\n1,2,3\n", "a code and its name"),
+        ("kdb_1.csv", "name,code\nПодаток,11010100\n", "not made of digits.*has changed its form"),
         ("kdb_1.csv", "code,name\n<<<<<<< HEAD\n11010100,Податок\n", "unfinished git merge"),
     ],
 )

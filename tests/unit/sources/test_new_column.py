@@ -82,7 +82,14 @@ def test_what_no_database_takes_is_cut_from_a_title() -> None:
 
 
 def test_a_list_of_no_day_of_the_calendar_is_a_new_column() -> None:
-    titles = ["hromada_code", "hromada_short_name", "Status_war_sept", "deoccupation_date", "war_zone_10_10_2022", "war_zone_31_02_2022"]
+    titles = [
+        "hromada_code",
+        "hromada_short_name",
+        "Status_war_sept",
+        "deoccupation_date",
+        "war_zone_10_10_2022",
+        "war_zone_31_02_2022",
+    ]
     table = f"{','.join(titles)}\nUA05020030000031457,Вінницька,not occupied,0,0,1\n".encode()
     reading = war_status.read_rows(table, Resource("1", "", "2022-11-30", None))
     assert [(one.rule_id, one.cell) for one in reading.findings] == [("SOURCE_COLUMN_NEW", "war_zone_31_02_2022")]

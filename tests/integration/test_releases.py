@@ -466,7 +466,8 @@ def test_every_reason_is_told_counted_and_fed(template_warehouse: Warehouse, fol
         with warehouse.connect("admin") as connection:
             connection.execute(
                 "insert into published.fct_indicator_value (municipality_code, collection_code, indicator_code, time_period, sex, "
-                "obs_value, release_from, release_to) select 'UA' || n, 'ASMS', 'A.4', '2024', 'T', n * value / 10.0, edge, nullif(edge + 1, 3) "
+                "obs_value, release_from, release_to) "
+                "select 'UA' || n, 'ASMS', 'A.4', '2024', 'T', n * value / 10.0, edge, nullif(edge + 1, 3) "
                 "from generate_series(1, 3) as n cross join (values (1, 1), (2, 2)) as told (edge, value) order by n"
             )
         assert _bi(

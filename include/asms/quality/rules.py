@@ -87,9 +87,7 @@ _SOFTEN = (
     "update fingerprinted set severity = 'error' from quality.silence where silence.effect = 'reject' and {decided}"
 )
 # What a reader found names no indicator and is known by its cell and words too.
-SAME_WORDS = (
-    "(finding.sheet, finding.cell, finding.message_uk) is not distinct from (judged.sheet, judged.cell, judged.message_uk)"
-)
+SAME_WORDS = "(finding.sheet, finding.cell, finding.message_uk) is not distinct from (judged.sheet, judged.cell, judged.message_uk)"
 SILENCE_READERS = f"""
 update quality.finding
 set is_open = false, closed_at = now()

@@ -282,7 +282,10 @@ def test_small_counts_and_totals_that_tell_of_them_close_the_gate(layers: Wareho
         """,
     )
     suites = [suite for suite in load_suites() if suite.table in ("fct_indicator_value", "fct_area_value")]
-    accepted, fact = "update indicators.int_observation__accepted set", "update build.fct_indicator_value set obs_value ="
+    accepted, fact = (
+        "update indicators.int_observation__accepted set",
+        "update build.fct_indicator_value set obs_value =",
+    )
     total = "update build.fct_area_value set {} where area_level = 'oblast'"
     hidden = "insert into indicators.int_disclosure__suppressed values ('{}', '{}', 'ASMS', 'SAF.001', '2024', 'T');"
     for change, ids in (

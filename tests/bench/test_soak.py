@@ -73,8 +73,6 @@ Cells = dict[tuple[str, str], str | None]
 
 # Views of the layers are left out, since they hold nothing, and two marts that tell of the build itself: which releases there are, and
 # where a value of the current one comes from (it reads the same tables). When a release was published is the clock's.
-# The means of mart_revision_statistics are added up in the order in which rows lie, so their last digit differs; fct_revision, which
-# they are made of, is compared.
 _TABLES = """
 select table_schema, table_name, array_agg(column_name::text order by column_name)
 from information_schema.columns inner join information_schema.tables using (table_schema, table_name)
@@ -82,7 +80,7 @@ where
     (table_schema in ('staging', 'indicators', 'build') and table_type = 'BASE TABLE')
     or (
         table_schema = 'marts'
-        and table_name not in ('dim_release', 'explain_value', 'mart_revision_statistics')
+        and table_name not in ('dim_release', 'explain_value')
         and column_name != 'published_at'
     )
 group by 1, 2

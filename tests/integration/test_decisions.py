@@ -5,10 +5,20 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from psycopg.rows import dict_row
 
 from asms.catalogue import store_catalogue
 from asms.cli import cli
-from asms.quality.decisions import DecisionError, Effect, list_findings, waive_finding
+from asms.feedback.gather import _FINDINGS
+from asms.findings import Finding, insert_findings
+from asms.intake.explanations import OfferedExplanation, store_explanations
+from asms.quality.decisions import (
+    DecisionError,
+    Effect,
+    decide_explanation,
+    list_findings,
+    waive_finding,
+)
 from asms.quality.rules import apply_rules
 from asms.warehouse.build import start_build
 from asms.warehouse.connection import Warehouse
@@ -61,6 +71,71 @@ def send(warehouse: Warehouse, name: str, value: str) -> None:
                 " values (%(name)s, 'POP', 'D7', 'ASMS', %(body)s, '2024', 'POP.001', 'T', %(value)s, %(rule)s, %(name)s)",
                 {"name": name, "body": OURS, "value": value, "rule": RULE},
             )
+
+
+def read(warehouse: Warehouse, name: str, batch: int, found: dict[str, str]) -> None:
+    """Let a return be read whose reader found, by cell, a choice of a nil return that it does not know."""
+    send(warehouse, name, "1")
+    place = {"collection_code": "ASMS", "municipality_code": OURS, "time_period": "2024"}
+    with warehouse.connect("admin") as connection:
+        connection.execute("update raw.delivery set batch_no = %s where delivery_id = %s", (batch, name))
+        connection.execute("insert into raw.submission_delivery values (%(name)s, %(name)s, %(name)s)", {"name": name})
+    with warehouse.connect("loader") as connection:
+        findings = [
+            Finding(
+                "NIL_RETURN_UNCLEAR", "submissions", f"стоїть {text}", f"holds {text}", name, name, name, **place,
+                sheet="POP", cell=cell, value_found=text,
+            )
+            for cell, text in found.items()
+        ]  # fmt: skip
+        insert_findings(connection, findings, is_sample=True)
+
+
+def unclear(warehouse: Warehouse, *, is_built: bool = True) -> list[tuple[object, ...]]:
+    """Open findings of readers, after a build, with what the next report says of an explanation."""
+    if is_built:
+        apply_rules(warehouse, 1, True)
+    with warehouse.connect("gate") as connection:
+        rows = connection.cursor(row_factory=dict_row).execute(_FINDINGS, {"groups": [f"ASMS|{OURS}|2024"]}).fetchall()
+    return [
+        (row["submission_id"], row["cell"], row["value_found"], row["explanation_status"])
+        for row in rows
+        if row["rule_id"] == "NIL_RETURN_UNCLEAR"
+    ]
+
+
+def test_an_explained_finding_of_a_reader_comes_again_with_what_it_says(layers: Warehouse) -> None:
+    read(layers, "a.xlsx", 1, {"B2": "ні", "B3": "ні"})
+    assert unclear(layers) == [("a.xlsx", "B2", "ні", None), ("a.xlsx", "B3", "ні", None)]
+    told = {finding.cell: finding.finding_id for finding in list_findings(layers)}
+    with layers.connect("loader") as connection:
+        rows = [OfferedExplanation(told[cell], "так і є", "POP", "K9") for cell in ("B2", "B3")]
+        assert store_explanations(connection, "a.xlsx", OURS, rows) == (2, [])
+    with layers.connect("gate") as connection:
+        query = "select explanation_id from quality.explanation where finding_id = %s"
+        ((explained,),) = connection.execute(query, (told["B2"],)).fetchall()
+    assert decide_explanation(layers, explained, "accepted", "olena")
+    assert unclear(layers) == [("a.xlsx", "B3", "ні", "offered")], "what stands in another cell is not accepted"
+    before = closings(layers)
+    assert len(unclear(layers)) == 1 and closings(layers) == before
+    read(layers, "b.xlsx", 2, {"B2": "ні"})
+    assert unclear(layers) == [], "the same in another file"
+    read(layers, "c.xlsx", 3, {"B2": "не знаю"})
+    assert unclear(layers) == [("c.xlsx", "B2", "не знаю", None)]
+    read(layers, "d.xlsx", 4, {"B2": "ні", "B4": "ні"})
+    assert unclear(layers) == [("d.xlsx", "B4", "ні", None)]
+    assert decide_explanation(layers, explained, "refused", "olena")
+    of_both = [("d.xlsx", "B2", "ні", "refused"), ("d.xlsx", "B4", "ні", None)]
+    assert unclear(layers, is_built=False) == of_both, "of the returns before it nothing is told any more"
+    assert unclear(layers) == of_both
+    assert decide_explanation(layers, explained, "accepted", "olena")
+    with layers.connect("admin") as connection:
+        connection.execute(
+            "insert into ops.load (load_id, source, delivery_id, reader_version, status, is_sample) "
+            "values ('again', 'submissions', 'd.xlsx', '2', 'loaded', true)"
+        )
+    assert decide_explanation(layers, explained, "refused", "olena")
+    assert unclear(layers) == [("d.xlsx", "B4", "ні", None)], "a newer reader does not find it"
 
 
 def stops(warehouse: Warehouse) -> int:

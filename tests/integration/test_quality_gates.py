@@ -266,6 +266,47 @@ def test_fact_lost_on_the_way_to_the_mart_closes_the_gate(layers: Warehouse) -> 
     assert failed(layers, "marts")[1] == {"GX_MART_FACTS_RECONCILED"}
 
 
+def test_small_counts_and_totals_that_tell_of_them_close_the_gate(layers: Warehouse) -> None:
+    """4 is small, of municipality H1 and of oblast O; 5 and 40 are told while nothing hides them."""
+    test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_value(layers)
+    run(
+        layers,
+        "admin",
+        """
+        update catalogue.indicator set conf_status = 'free';
+        insert into catalogue.disclosure_cell values ('SAF.001', 'SAF.001', 'T', 'T', 5);
+        insert into build.fct_area_value
+            (area_code, area_level, indicator_code, collection_code, time_period, sex, obs_value, unit_count, reporting_count)
+        select code, level, 'SAF.001', 'ASMS', '2024', 'T', 40, units, 2
+        from (values ('O', 'oblast', 2), ('UA', 'country', 3)) as area (code, level, units);
+        """,
+    )
+    suites = [suite for suite in load_suites() if suite.table in ("fct_indicator_value", "fct_area_value")]
+    accepted, fact = (
+        "update indicators.int_observation__accepted set",
+        "update build.fct_indicator_value set obs_value =",
+    )
+    total = "update build.fct_area_value set {} where area_level = 'oblast'"
+    hidden = "insert into indicators.int_disclosure__suppressed values ('{}', '{}', 'ASMS', 'SAF.001', '2024', 'T');"
+    for change, ids in (
+        (f"{accepted} obs_value = 4; {fact} 4", {"GX_MART_SMALL"}),
+        (f"{accepted} obs_value = 5; {fact} 5;" + total.format("obs_value = 4"), {"GX_MART_AREA_SMALL"}),
+        (total.format("obs_value = null") + ";" + hidden.format("area", "O") + hidden.format("recast", "H1"), set()),
+        (total.format("obs_value = 40"), {"GX_MART_AREA_SMALL"}),
+        (total.format("obs_value = null, reporting_count = 1"), {"GX_MART_AREA_ADDS_UP"}),
+        (total.format("reporting_count = 2, unit_count = 4"), {"GX_MART_AREA_ADDS_UP"}),
+        (total.format("unit_count = 3") + f"; {fact} null;" + hidden.format("reported", "H1"), set()),
+        (f"{fact} 5", {"GX_MART_SMALL", "GX_MART_FACTS_RECONCILED"}),
+        (
+            "delete from build.fct_indicator_value; update catalogue.indicator set conf_status = 'restricted'",
+            {"GX_MART_AREA_RESTRICTED"},
+        ),
+    ):
+        run(layers, "admin", change)
+        found = run_suites(layers, suites, AskedBuild(1, is_full=True))
+        assert {result.rule_id for result in found if not result.success} == ids, change
+
+
 def test_a_median_that_moves_like_a_slip_of_units_is_told(layers: Warehouse) -> None:
     test_restricted_indicator_in_the_mart_closes_the_gate_without_showing_a_value(layers)
     run(layers, "loader", "update catalogue.indicator set conf_status = 'free'")

@@ -462,3 +462,16 @@ def test_every_reason_is_told_counted_and_fed(template_warehouse: Warehouse, fol
         assert _bi(warehouse, feed.format(2, "0")) == [("changed", "UA1", "A.1", 12.0, 11.0, 3)]
         assert _bi(warehouse, feed.format(3, "0")) == []
         assert {row[0] for row in _bi(warehouse, feed.format(1, "-1 second"))} == {"new"}
+        # 0.1 and 0.2 and 0.3 more than before: added up as doubles in this order they are 0.6000000000000001
+        with warehouse.connect("admin") as connection:
+            connection.execute(
+                "insert into published.fct_indicator_value (municipality_code, collection_code, indicator_code, time_period, sex, "
+                "obs_value, release_from, release_to) "
+                "select 'UA' || n, 'ASMS', 'A.4', '2024', 'T', n * value / 10.0, edge, nullif(edge + 1, 3) "
+                "from generate_series(1, 3) as n cross join (values (1, 1), (2, 2)) as told (edge, value) order by n"
+            )
+        assert _bi(
+            warehouse,
+            "select mean_revision, mean_absolute_revision, relative_mean_absolute_revision from marts.mart_revision_statistics "
+            "where indicator_code = 'A.4'",
+        ) == [(0.6 / 3, 0.6 / 3, 0.6 / 1.2)]

@@ -156,8 +156,14 @@ left join lateral (
 left join lateral (
     select explanation.text, explanation.status
     from quality.explanation
+    inner join quality.finding as judged on explanation.finding_id = judged.finding_id
     where
         explanation.rule_id = finding.rule_id
+        -- a reader's finding names no indicator and is known by its cell and words too
+        and (
+            rule.engine != 'reader'
+            or (finding.sheet, finding.cell, finding.message_uk) is not distinct from (judged.sheet, judged.cell, judged.message_uk)
+        )
         and (
             explanation.collection_code, explanation.municipality_code, explanation.time_period, explanation.indicator_code,
             explanation.sex, explanation.value_found

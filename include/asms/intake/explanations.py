@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 LONGEST_EXPLANATION = 2000
 """Characters of an explanation."""
 
+# What a reader found is known by its cell and words too: it names no indicator.
 _FINDINGS = """
-select finding_id, municipality_code, severity, rule_id, collection_code, time_period, indicator_code, sex, value_found
+select
+    finding.finding_id, finding.municipality_code, finding.severity, finding.rule_id, finding.collection_code, finding.time_period,
+    finding.indicator_code, finding.sex, finding.value_found,
+    case when rule.engine = 'reader' then concat_ws('|', finding.sheet, finding.cell, finding.message_uk) end as told
 from quality.finding
-where finding_id = any(%s)
+inner join quality.rule on finding.rule_id = rule.rule_id
+where finding.finding_id = any(%s)
 """
 
 _INSERT = """
@@ -71,7 +76,8 @@ def store_explanations(
         elif len(row.text) > LONGEST_EXPLANATION:
             problems.append(_too_long(row))
         elif not is_trial:
-            parts = (*finding[2:], municipality_code, row.text)
+            *what, told = finding[2:]
+            parts = (*what, *([told] if told else []), municipality_code, row.text)
             digest = hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()
             values = {"explanation_id": digest[:16], "text": row.text.replace("\x00", ""), "delivery_id": delivery_id}
             new_count += connection.execute(_INSERT, {**values, "finding_id": row.finding_id}).rowcount

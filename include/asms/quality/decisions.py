@@ -11,6 +11,7 @@ from typing import Literal
 import psycopg
 from psycopg.rows import class_row
 
+from asms.quality.rules import IS_SETTLED, SAME_WORDS, SILENCE_READERS
 from asms.warehouse.connection import Warehouse
 
 Status = Literal["offered", "accepted", "refused"]
@@ -94,15 +95,19 @@ order by
 _DECIDE = """
 update quality.explanation
 set status = %(status)s, decided_by = %(by)s, decided_at = now(), decision_no = nextval('quality.decision_no')
-where explanation_id = %(id)s and status != %(status)s
+from (select explanation_id, status from quality.explanation where explanation_id = %(id)s for update) as before
+where explanation.explanation_id = before.explanation_id and explanation.status != %(status)s
+returning before.status
 """
 
-# All open findings of the same rule, place and value, whichever file brought them.
-_SAME_FINDINGS = """
-from {table} as decided
+# All findings of the same rule, place and value, whichever file brought them.
+_SAME_FINDINGS = f"""
+from {{table}} as decided
+inner join quality.finding as judged on decided.finding_id = judged.finding_id
+inner join quality.rule on judged.rule_id = rule.rule_id
 where
-    decided.{key} = %(id)s
-    and finding.is_open
+    decided.{{key}} = %(id)s
+    and (rule.engine != 'reader' or {SAME_WORDS})
     and (
         finding.rule_id, finding.collection_code, finding.municipality_code, finding.time_period, finding.indicator_code,
         finding.sex, finding.value_found
@@ -111,6 +116,22 @@ where
         decided.sex, decided.value_found
     )
 """
+_EXPLAINED = _SAME_FINDINGS.format(table="quality.explanation", key="explanation_id")
+_CLOSE = f"update quality.finding set is_open = false, closed_at = now() {_EXPLAINED} and finding.is_open"  # noqa: S608 - constants
+
+# The next build finds again what its rules find; readers do not read again. What they found and a newer reading or return has
+# settled stays closed.
+_REOPEN_READERS = f"""
+update quality.finding set is_open = true, closed_at = null {_EXPLAINED}
+    and rule.engine = 'reader'
+    and not exists (
+        select 1
+        from ops.load
+        inner join ops.load as later on load.delivery_id = later.delivery_id and load.loaded_at < later.loaded_at
+        where load.load_id = finding.load_id
+    )
+    and not exists (select 1 from raw.delivery where finding.delivery_id = delivery.delivery_id and {IS_SETTLED})
+"""  # noqa: S608 - constants
 
 
 def list_explanations(
@@ -141,22 +162,22 @@ def decide_explanation(warehouse: Warehouse, explanation_id: str, status: Status
     """Accept or refuse an explanation as ``by``; return whether that changed anything.
 
     An accepted one closes the warning while its value stands. A refused one that had been accepted lets the next build open
-    the warning again.
+    the warning again; one of a reader is open at once.
 
     Raises:
         DecisionError: there is no such explanation.
     """
     with warehouse.connect("gate") as connection:
-        changed = connection.execute(_DECIDE, {"id": explanation_id, "status": status, "by": by}).rowcount == 1
-        if not changed and not _exists(connection, "explanation", "explanation_id", explanation_id):
+        values = {"id": explanation_id, "status": status, "by": by}
+        before = connection.execute(_DECIDE, values).fetchone()
+        if before is None and not _exists(connection, "explanation", "explanation_id", explanation_id):
             raise DecisionError(f"there is no explanation {explanation_id}: list them with asms explanation list")
-        if changed and status == "accepted":
-            same = _SAME_FINDINGS.format(table="quality.explanation", key="explanation_id")
-            connection.execute(
-                f"update quality.finding set is_open = false, closed_at = now() {same}",  # noqa: S608 - constants
-                {"id": explanation_id},
-            )
-    return changed
+        if before is not None and status == "accepted":
+            connection.execute(_CLOSE.encode(), values)
+        elif before == ("accepted",):
+            connection.execute(_REOPEN_READERS.encode(), values)
+            connection.execute(SILENCE_READERS.encode())  # another explanation of the same may be accepted
+    return before is not None
 
 
 def waive_finding(warehouse: Warehouse, finding_id: str, effect: Effect, reason: str, by: str) -> None:
@@ -196,7 +217,7 @@ def waive_finding(warehouse: Warehouse, finding_id: str, effect: Effect, reason:
         }
         same = _SAME_FINDINGS.format(table="quality.waiver", key="decision_no")
         connection.execute(
-            f"update quality.finding set {outcome[effect]} {same}",  # noqa: S608 - constants
+            f"update quality.finding set {outcome[effect]} {same} and finding.is_open",  # noqa: S608 - constants
             {"id": decided[0] if decided else None},
         )
 

@@ -86,12 +86,17 @@ _SILENCE = "delete from fingerprinted using quality.silence where silence.effect
 _SOFTEN = (
     "update fingerprinted set severity = 'error' from quality.silence where silence.effect = 'reject' and {decided}"
 )
-_SILENCE_READERS = """
+# What a reader found names no indicator and is known by its cell and words too.
+SAME_WORDS = "(finding.sheet, finding.cell, finding.message_uk) is not distinct from (judged.sheet, judged.cell, judged.message_uk)"
+SILENCE_READERS = f"""
 update quality.finding
 set is_open = false, closed_at = now()
-from quality.silence
-where finding.is_open and silence.effect = 'silence' and {decided}
-"""
+from quality.explanation as silence
+inner join quality.finding as judged on silence.finding_id = judged.finding_id
+inner join quality.rule on silence.rule_id = rule.rule_id
+where
+    finding.is_open and silence.status = 'accepted' and rule.engine = 'reader' and {_DECIDED.format(alias="finding")} and {SAME_WORDS}
+"""  # noqa: S608 - constants
 
 _OPEN = """
 insert into quality.finding (
@@ -133,7 +138,38 @@ where
 
 # What a reader found in a delivery is settled when a later delivery on the same path was read, or when the body it is about
 # has sent a newer return for the period or withdrawn it. A file that could not be read and came under another name is closed by hand.
-_CLOSE_READERS = """
+IS_SETTLED = """
+(
+    exists (
+        select 1
+        from raw.delivery as later
+        inner join ops.load on later.delivery_id = load.delivery_id
+        where later.channel = delivery.channel and later.path = delivery.path and later.path_seq > delivery.path_seq
+    )
+    or exists (
+        select 1
+        from raw.submission
+        inner join raw.submission_delivery on submission.submission_id = submission_delivery.submission_id
+        inner join raw.delivery as later on submission_delivery.delivery_id = later.delivery_id
+        where
+            submission.municipality_code = finding.municipality_code
+            and submission.time_period = finding.time_period
+            and submission.collection_code = finding.collection_code
+            and later.batch_no > delivery.batch_no
+    )
+    or exists (
+        select 1
+        from raw.submission_withdrawal as withdrawal
+        inner join raw.delivery as later on withdrawal.delivery_id = later.delivery_id
+        where
+            withdrawal.municipality_code = finding.municipality_code
+            and withdrawal.time_period = finding.time_period
+            and withdrawal.collection_code = finding.collection_code
+            and later.batch_no > delivery.batch_no
+    )
+)
+"""
+_CLOSE_READERS = f"""
 update quality.finding
 set is_open = false, closed_at = now()
 from quality.rule, raw.delivery
@@ -142,36 +178,8 @@ where
     and rule.engine = 'reader'
     and finding.delivery_id = delivery.delivery_id
     and finding.is_open
-    and (
-        exists (
-            select 1
-            from raw.delivery as later
-            inner join ops.load on later.delivery_id = load.delivery_id
-            where later.channel = delivery.channel and later.path = delivery.path and later.path_seq > delivery.path_seq
-        )
-        or exists (
-            select 1
-            from raw.submission
-            inner join raw.submission_delivery on submission.submission_id = submission_delivery.submission_id
-            inner join raw.delivery as later on submission_delivery.delivery_id = later.delivery_id
-            where
-                submission.municipality_code = finding.municipality_code
-                and submission.time_period = finding.time_period
-                and submission.collection_code = finding.collection_code
-                and later.batch_no > delivery.batch_no
-        )
-        or exists (
-            select 1
-            from raw.submission_withdrawal as withdrawal
-            inner join raw.delivery as later on withdrawal.delivery_id = later.delivery_id
-            where
-                withdrawal.municipality_code = finding.municipality_code
-                and withdrawal.time_period = finding.time_period
-                and withdrawal.collection_code = finding.collection_code
-                and later.batch_no > delivery.batch_no
-        )
-    )
-"""
+    and {IS_SETTLED}
+"""  # noqa: S608 - constants
 
 _COUNT = "select severity, count(*) from quality.finding where is_open and dataset = 'submissions' group by severity"
 
@@ -208,8 +216,8 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         opened, closed = open_findings(
             connection, build_id, asked, level_is="not in ('register', 'peers')", is_sample=warehouse.is_sample
         )
-        closed += connection.execute(_CLOSE_READERS).rowcount
-        closed += connection.execute(_decided(_SILENCE_READERS, "finding")).rowcount
+        closed += connection.execute(_CLOSE_READERS.encode()).rowcount
+        closed += connection.execute(SILENCE_READERS.encode()).rowcount
         check_corrections(connection, is_sample=warehouse.is_sample)
         counted: dict[str, int] = dict(connection.execute(_COUNT).fetchall())
     logger.info("build %d: %d findings opened or renewed, %d closed", build_id, opened, closed)

@@ -1,5 +1,6 @@
 -- Cells that some release changed are few: they are found by the index of rows that ended, and only theirs are laid in a row.
--- `coalesce` keeps the planner from the index on release_from, of which it would read all.
+-- `coalesce` keeps the planner from the index on release_from, of which it would read all. Sums are of numbers that are exact:
+-- those of doubles follow the order in which rows lie.
 create view marts.mart_revision_statistics as
 with
 
@@ -72,8 +73,8 @@ revised as (
         count(*) filter (where not is_shown) as gone_count,
         coalesce(sum(revision_count), 0)::bigint as revision_count,
         count(*) filter (where revision > 0) as upward_count,
-        sum(revision) as revision_sum,
-        sum(abs(revision)) as absolute_sum,
+        sum(revision::numeric)::double precision as revision_sum,
+        sum(abs(revision)::numeric)::double precision as absolute_sum,
         max(last_release_id) as last_release_id
     from cells
     group by collection_code, indicator_code, time_period
@@ -87,7 +88,7 @@ shown as (
         mart.indicator_code,
         mart.time_period,
         count(*) as value_count,
-        sum(abs(mart.obs_value)) as level_sum
+        sum(abs(mart.obs_value)::numeric)::double precision as level_sum
     from published.fct_indicator_value as mart
     cross join ops.current_release
     where

@@ -286,3 +286,10 @@ def test_derived_references_are_put_in_full_with_their_sex_and_year(catalogue: C
 
 def test_slots_of_formulas_do_not_depend_on_rules(catalogue: Catalogue) -> None:
     assert compile_catalogue(catalogue).formulas == compile_catalogue(replace(catalogue, rules=())).formulas
+
+
+def test_no_text_of_a_rule_is_cut_at_a_hash(catalogue: Catalogue) -> None:
+    """YAML takes ' #' in plain text for the start of a comment, so that the sender would read half a sentence."""
+    for rule in catalogue.rules:
+        for text in (rule.title_uk, rule.title_en, rule.remedy_uk, rule.remedy_en):
+            assert text.count("(") == text.count(")"), f"{rule.rule_id}: {text}"

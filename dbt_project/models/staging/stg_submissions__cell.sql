@@ -52,6 +52,7 @@ submissions as (
 
     select
         *,
+        left(time_period, 4) as form_year,
         submission_id in (select repeated.submission_id from repeated) as is_repeating
     from deliveries
 

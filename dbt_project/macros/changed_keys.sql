@@ -251,7 +251,8 @@
     What is redone is for the most part as it was: a body that sends again corrects a few of its answers. Rows that stand as they
     are made are left alone, since to write a row, and all indexes of it, costs more than to compare it. They are compared by 64
     bits, with a seed: without one NULL and zero have the same. A table without a unique index may have a row twice, and is
-    written anew.
+    written anew. Where there is nothing to compare with, as in the first returns of a year, rows are written at once: put
+    aside first, they would cost as much again.
 -#}
 {% macro get_incremental_changed_keys_sql(arg_dict) %}
     {%- set target = arg_dict['target_relation'] -%}
@@ -265,18 +266,25 @@
         {{ redo_condition('target', redo_by, code_column) }}
     {%- endset -%}
     {%- if redo_by != 'peer_group' and config.get('indexes', []) | selectattr('unique', 'defined') | list -%}
+        {%- set holding -%}
+            create temporary table held_row on commit drop as
+            select
+                target.ctid as row_place,
+                {{ row_bits }} as row_bits
+            from {{ target }} as target
+            where {{ is_redone }}
+        {%- endset -%}
+        {%- do run_query(holding) -%}
+        {%- if not run_query('select 1 from held_row limit 1').rows | length -%}
+        insert into {{ target }} ({{ columns }})
+        select {{ columns }}
+        from {{ arg_dict['temp_relation'] }};
+        {%- else -%}
         create temporary table made_row on commit drop as
         select
             made.*,
             {{ row_bits }} as row_bits
         from {{ arg_dict['temp_relation'] }} as made;
-
-        create temporary table held_row on commit drop as
-        select
-            target.ctid as row_place,
-            {{ row_bits }} as row_bits
-        from {{ target }} as target
-        where {{ is_redone }};
 
         -- neither has statistics, and the planner would search one for each row of the other
         set local enable_nestloop = off;
@@ -298,6 +306,7 @@
         from made_row
         left join held_row on made_row.row_bits = held_row.row_bits
         where held_row.row_bits is null;
+        {%- endif %}
     {%- else -%}
         delete from {{ target }} as target
         where {{ is_redone }};

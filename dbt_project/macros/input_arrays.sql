@@ -93,22 +93,35 @@
                 is not true as is_ahead
             from inputs
             left join (
-                select cells.*
-                from {{ cells }} as cells
+                select
+                    own.collection_code,
+                    own.indicator_code,
+                    own.sex,
+                    0 as period_offset,
+                    own.obs_value,
+                    own.obs_status
+                from {{ cells }} as own
+                where own.municipality_code = keys.municipality_code and own.time_period = keys.time_period
+                union all
+                select
+                    near.collection_code,
+                    near.indicator_code,
+                    near.sex,
+                    near.time_period::integer - keys.time_period::integer as period_offset,
+                    near.obs_value,
+                    near.obs_status
+                from {{ cells }} as near
                 where
-                    cells.municipality_code = keys.municipality_code
-                    and (
-                        cells.time_period = keys.time_period
-                        or (cells.time_period = any(around.periods) and cells.indicator_code = any(around.codes))
-                    )
-                offset 0
+                    near.municipality_code = keys.municipality_code
+                    and near.time_period = any(around.periods)
+                    and near.indicator_code = any(around.codes)
             ) as answers
                 on
                     inputs.origin = 'reported'
                     and inputs.collection_code = answers.collection_code
                     and inputs.indicator_code = answers.indicator_code
                     and inputs.sex = answers.sex
-                    and (keys.time_period::integer + inputs.period_offset)::text = answers.time_period
+                    and inputs.period_offset = answers.period_offset
             left join (
                 select
                     registered.population::double precision as population,

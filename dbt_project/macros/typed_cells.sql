@@ -105,18 +105,18 @@
                         reasons.obs_status as given_status,
                         reasons.status_reason as given_reason,
                         indicators.unit_measure,
-                        indicators.indicator_code is not null as is_known,
+                        coalesce(
+                            submissions.collection_code = indicators.collection_code
+                            and submissions.form_year between indicators.valid_from and indicators.valid_to,
+                            false
+                        ) as is_known,
                         raw_cell.sex = 'T' or coalesce(indicators.is_sex_split, true) as is_sex_asked
                     from {{ raw_cells }} as raw_cell
                     left join reasons
                         on
                             lower(regexp_replace({{ clean_text('raw_cell.reason_text') }}, ' ?\((M_[A-Z]{2}|C)\)$', ''))
                             = reasons.reason_text
-                    left join indicators
-                        on
-                            raw_cell.indicator_code = indicators.indicator_code
-                            and submissions.collection_code = indicators.collection_code
-                            and left(submissions.time_period, 4) between indicators.valid_from and indicators.valid_to
+                    left join indicators on raw_cell.indicator_code = indicators.indicator_code
                     where raw_cell.submission_id = submissions.submission_id
                     offset 0
                 ) as found

@@ -65,13 +65,17 @@ class ExpressionSql:
                 return f"(({total}) / {len(arguments)})" if function == "avg" else f"({total})"
         assert_never(expression)
 
-    def guarded(self, sql: str, *expressions: Expression) -> str:
-        """``sql``, or NULL when an input of ``expressions`` is missing or of a size that no return may have."""
+    def guarded(self, sql: str, *expressions: Expression, is_typed: bool = False) -> str:
+        """``sql``, or NULL when an input of ``expressions`` is missing or of a size that no return may have.
+
+        ``is_typed``: inputs are as typing left them, so that none is nearly zero, and half of the question will do.
+        """
         slots = self.slots_of(*expressions)
         if not slots:
             return sql
         # zero is rare, so it is asked about last
-        tests = " and ".join(f"(abs(v[{n}]) between {SMALLEST:g} and {LARGEST:g} or v[{n}] = 0)" for n in slots)
+        test = "abs(v[{n}]) <= {high:g}" if is_typed else "(abs(v[{n}]) between {low:g} and {high:g} or v[{n}] = 0)"
+        tests = " and ".join(test.format(n=n, low=SMALLEST, high=LARGEST) for n in slots)
         return f"case when {tests} then {sql} end"
 
     def slots_of(self, *expressions: Expression) -> list[int]:
@@ -115,7 +119,7 @@ def _denominators(expression: Expression) -> Iterator[Expression]:
 
 def check_sql(sql: ExpressionSql, check: Check) -> str:
     """True, false, or NULL when an input is missing or a denominator is zero."""
-    return sql.guarded(_test(sql, check), *check.sides)
+    return sql.guarded(_test(sql, check), *check.sides, is_typed=True)
 
 
 def _test(sql: ExpressionSql, check: Check) -> str:

@@ -199,8 +199,9 @@ def apply_rules(warehouse: Warehouse, build_id: int, is_full: bool) -> dict[str,
         # last year's answers of the whole country are hashed in memory; the setting ends with the connection
         connection.execute("set work_mem = '192MB'")
         # Temporary tables have no statistics, and of the years that are redone the planner expects a handful of cells: it would put
-        # all cells in order to meet them, or go through them once for each.
+        # all cells in order to meet or count them, or go through them once for each.
         connection.execute("set enable_mergejoin = off")
+        connection.execute("set enable_sort = off")
         connection.execute("set enable_nestloop = off")
         checks = [CompiledCheck(*row) for row in connection.execute(_CHECKS)]
         has_checks = bool(checks)

@@ -85,7 +85,7 @@ _TABLES = ("judged", "failed", "domain_answer", "answered", "asked")
 
 _IN_TRIALS = {
     "raw.submission as arrived": "trial_cell as arrived",
-    "staging.stg_submissions__latest_cell as answer": "trial_cell as answer",
+    "staging.stg_submissions__latest_cell as said\n": "trial_cell as said\n",
     "staging.stg_submissions__latest_cell as in_force": "trial_cell as in_force",
     "staging.stg_submissions__input as stored": "trial_input as stored",
     "from failed as judged\n": "from trial_failed as judged\n",

@@ -364,10 +364,17 @@ def _environment() -> "Environment":
 
 @lru_cache(maxsize=64)
 def _in_duckdb(statement: str) -> str:
-    from sqlglot import transpile
+    from sqlglot import exp, parse_one
 
+    tree = parse_one(statement, read="postgres")
+    for equal in tree.find_all(
+        exp.EQ
+    ):  # = any(array(select …)) lets PostgreSQL use an index, and DuckDB does not know it
+        array = equal.expression.this.unnest() if isinstance(equal.expression, exp.Any) else None
+        if isinstance(array, exp.Array) and isinstance(query := array.expressions[0], exp.Select):
+            equal.replace(exp.In(this=equal.this, query=query.subquery()))
     # DuckDB takes an apostrophe in a comment for the begin of a text, and then changes rare blanks in the texts themselves
-    return str(transpile(statement, read="postgres", write="duckdb", comments=False)[0])
+    return tree.sql(dialect="duckdb", comments=False)
 
 
 def _fill(

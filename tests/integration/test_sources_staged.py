@@ -180,16 +180,18 @@ def test_figures_that_do_not_add_up_close_the_gate(sample: House) -> None:
 
 def test_a_line_that_reaches_nobody_or_contradicts_another_is_told(sample: House) -> None:
     code, other = "UA05020030000031457", "UA05020030000099999"
-    unit = "update staging.stg_katottg__unit set unit_code = '{}' where unit_code = '{}'"
     line = "update raw.health_declarations_row set hromada_code = '{}' where row_no = {}"
+    status = "update raw.war_status_value set hromada_code = '{}' where hromada_code = '{}'"
     ((row_no, neighbour),) = sample.ask(
         "select row_no, (select min(hromada_code) from raw.health_declarations_row as next where next.row_no <> line.row_no) "
         f"from raw.health_declarations_row as line where hromada_code = '{code}'"
     )
-    sample.run("transformer", unit.format(other, code))
+    sample.run("admin", line.format(other, row_no))
     assert sample.failed("health_declarations") == {"GX_STG_HEALTH_DECLARATIONS_UNKNOWN"}
+    sample.run("admin", status.format(other, code))
     assert "GX_STG_WAR_STATUS_UNKNOWN" in sample.failed("war_status")
-    sample.run("transformer", unit.format(code, other))
+    sample.run("admin", status.format(code, other))
+    assert "GX_STG_WAR_STATUS_UNKNOWN" not in sample.failed("war_status")
     sample.run("admin", line.format(neighbour, row_no))
     assert sample.failed("health_declarations") == {"GX_STG_HEALTH_DECLARATIONS_ONE_LINE"}
     sample.run("admin", line.format(code, row_no))

@@ -34,17 +34,20 @@ create temporary table found_now (
 
 CREATE_VERDICTS = "create temporary table verdict_now (rule_id text, verdict text, target_count bigint)"
 
-# Whether the build redoes what bodies say, or what is computed of it, for the body and year of {alias}.
-_REDONE = """
-exists (
+# Whether the build redoes anything of the body of {alias}: its rows are found by index.
+_OF_CHANGED = "{alias}.municipality_code = any(array(select changed_key.municipality_code from ops.changed_key))"
+# Whether it redoes what bodies say, or what is computed of it, for the body and year of {alias}.
+_REDONE = f"""
+{_OF_CHANGED}
+and exists (
     select 1
     from ops.changed_key
     where
-        changed_key.municipality_code = {alias}.municipality_code
-        and changed_key.time_period = left({alias}.time_period, 4)
-        {and_answer_changed}
+        changed_key.municipality_code = {{alias}}.municipality_code
+        and changed_key.time_period = left({{alias}}.time_period, 4)
+        {{and_answer_changed}}
 )
-"""
+"""  # noqa: S608 - a constant
 
 # A cell counts when its return holds the answer in force, as a plain one does. Where two lines of a return give one code different
 # values, both are told. A trial is never the answer in force, and its cells are told all the same.
@@ -327,6 +330,7 @@ inner join staging.stg_submissions__latest_cell as in_force
         and judged.time_period = in_force.time_period
         and judged.indicator_code = in_force.indicator_code
         and judged.sex = in_force.sex
+        and {in_force}
 """
 
 _FIND_CELLS = """
@@ -479,6 +483,7 @@ left join staging.stg_submissions__latest_cell as in_force
         and place.indicator_code = in_force.indicator_code
         and place.sex = in_force.sex
         and indicator.collection_code = in_force.collection_code
+        and {{in_force}}
 left join raw.submission as submission on in_force.submission_id = submission.submission_id
 where {_IN_FORCE}
 """  # noqa: S608 - both parts are constants
@@ -527,7 +532,8 @@ def finding_statements(*, has_checks: bool, is_full: bool, is_alone: bool = Fals
 def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) -> Iterator[str]:
     """Of ``finding_statements`` those that ask values: single cells, domains, and the compiled checks."""
     yield _scoped(_JUDGE_CELLS, "arrived", is_full=is_full)
-    yield _FAILED_CELLS
+    in_force = "true" if is_full else _OF_CHANGED.format(alias="in_force")
+    yield _FAILED_CELLS.format(in_force=in_force)
     for rule_id, (verdict, expected) in _CELL_RULES.items():
         found = AS_TEXT.format("obs_value")
         yield _FIND_CELLS.format(rule_id=rule_id, verdict=verdict, found=found, expected=expected)
@@ -541,7 +547,7 @@ def ask_statements(*, has_checks: bool, is_full: bool, is_counted: bool = True) 
         yield _scoped(_ASK_CHECKS, "stored", is_full=is_full)
         yield _LIST_BROKEN
         yield _TELL_BROKEN
-        yield _FIND_BROKEN
+        yield _FIND_BROKEN.format(in_force=in_force)
         if is_counted:
             yield _COUNT_CHECKS
 

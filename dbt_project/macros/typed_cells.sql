@@ -102,6 +102,9 @@
                             when raw_cell.value_type = 'number' then raw_cell.value_text
                             when raw_cell.value_type = 'text' then {{ clean_text('raw_cell.value_text') }}
                         end as cleaned_text,
+                        raw_cell.reason_text is not null
+                        and reasons.obs_status is null
+                        and coalesce({{ clean_text('raw_cell.reason_text') }}, '') != '' as has_odd_reason,
                         reasons.obs_status as given_status,
                         reasons.status_reason as given_reason,
                         indicators.unit_measure,

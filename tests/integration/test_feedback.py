@@ -252,6 +252,7 @@ TYPED_IN: Mapping[str, tuple[object, str | None]] = {
     "CUL.006": (1, "CELL_FORMULA_NO_VALUE"),  # a program wrote =1+1 and no result
 }
 """What people type or paste into a cell, and the rule that tells them of it."""
+GOOD = {"CUL.001": 5, "CUL.002": 5000, "CUL.003": 5}
 COUNTED = {"POP.001": 370123, "REV.001": 12.5, "REV.003": 0, "GOV.010": 0.85, "LND.018": 4.5}
 
 
@@ -267,12 +268,12 @@ def test_what_people_type_in_is_told_to_each_and_touches_nobody_else(house: Hous
     lines = f"form;ASMS-ANNUAL\nmunicipality_code;{LUTSK}\ntime_period;2024\ncode;value\n"
     lines += "GOV.010;4500\nCUL.001;12,5 тис. од.\nCUL.002;-0,0\n"
     (house.drop / "лист.csv").write_bytes(lines.encode("cp1251"))
-    answers = '"time_period": "2024", "answers": [{"code": "CUL.001", "value": "сорок"}]}'
+    values = '{"code": "CUL.001", "value": "сорок"}, {"code": "CUL.002", "value": null, "reason": "не хочу"}'
+    answers = f'"time_period": "2024", "answers": [{values}]}}'
     (house.drop / "а.json").write_text(f'{{"form": "ASMS-ANNUAL", "municipality_code": "{RIVNE}", {answers}', "utf-8")
     (house.drop / "б.json").write_text(f'{{"form": "ASMS-ANNUAL", "municipality_code": "\\ud800", {answers}', "utf-8")
     (house.drop / "в.json").write_text('{"form": "\\ud800", "\\ud800": 1, "\\ud800": 2}', "utf-8")
-    good = {"CUL.001": 5, "CUL.002": 5000, "CUL.003": 5}
-    house.send("добрий.xlsx", good, body=LVIV, domains=("CUL",))
+    house.send("добрий.xlsx", GOOD, body=LVIV, domains=("CUL",))
     house.read()
     house.check()
     assert house.answer().failures == []
@@ -285,8 +286,12 @@ def test_what_people_type_in_is_told_to_each_and_touches_nobody_else(house: Hous
     assert {(item["rule_id"], item["file_name"]) for name in ("б.json", "в.json") for item in found[name]} == {
         ("FILE_BROKEN_JSON", "б.json"), ("JSON_DUPLICATE_KEY", "в.json"),
     }  # fmt: skip
-    assert {(item["rule_id"], item["indicator_code"], item["sheet"], item["cell"]) for item in found["а.json"]} >= {
-        ("CELL_NOT_A_NUMBER", "CUL.001", "/answers", "/answers/0/value")
+    assert {
+        tuple(item[key] for key in ("rule_id", "indicator_code", "sheet", "cell", "value_found"))
+        for item in found["а.json"]
+    } >= {
+        ("CELL_NOT_A_NUMBER", "CUL.001", "/answers", "/answers/0/value", "сорок"),
+        ("CELL_REASON_UNKNOWN", "CUL.002", "/answers", "/answers/1/value", "не хочу"),
     }
     in_csv = {item["indicator_code"]: (item["rule_id"], item["sheet"], item["cell"]) for item in found["лист.csv"]}
     assert in_csv["GOV.010"] == ("CELL_OUT_OF_BOUNDS", "CSV", "5:2")
@@ -318,7 +323,7 @@ def test_what_people_type_in_is_told_to_each_and_touches_nobody_else(house: Hous
     assert found.get("добрий.xlsx", []) == []
     accepted = "select municipality_code, indicator_code, obs_value from staging.stg_submissions__latest_cell where obs_status = 'A'"
     stand = house.rows(accepted)
-    assert {row[1]: row[2] for row in stand if row[0] == LVIV} == good
+    assert {row[1]: row[2] for row in stand if row[0] == LVIV} == GOOD
     assert {row[1]: row[2] for row in stand if row[0] == VINNYTSIA} == COUNTED
     assert {row[1]: row[2] for row in stand if row[0] == LUTSK} == {"GOV.010": 4500, "CUL.002": 0}
     longest = "select max(length(indicator_code)) from staging.stg_submissions__latest_cell"

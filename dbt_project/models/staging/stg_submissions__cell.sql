@@ -147,6 +147,8 @@ final as (
             when typing_rule_id is not null then typing_rule_id
             when is_contradicted then 'CELL_DUPLICATE_CODE'
             when is_unit_stated and read_value is not null then 'CELL_UNIT_STATED'
+            -- a line has one reason, beside all of its cells
+            when has_odd_reason and missing_reason is not null and sex = 'T' then 'CELL_REASON_UNKNOWN'
         end as broken_rule_id,
         is_repeated,
         -- nearly every body sends one return with every code once, and withdraws nothing: what it says stands

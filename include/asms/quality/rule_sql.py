@@ -57,7 +57,19 @@ insert into found_now
 select
     typed.broken_rule_id, typed.load_id, typed.submission_id, typed.collection_code, typed.municipality_code,
     typed.time_period, typed.indicator_code, typed.sex, submission.file_name, typed.sheet, typed.cell,
-    left(typed.value_text, 500), null
+    left(
+        case typed.broken_rule_id
+            when 'CELL_REASON_UNKNOWN'
+                then (
+                    select said.reason_text
+                    from raw.submission_cell as said
+                    where said.submission_id = typed.submission_id and said.sheet = typed.sheet and said.cell = typed.cell
+                )
+            else typed.value_text
+        end,
+        500
+    ),
+    null
 from staging.stg_submissions__cell as typed
 inner join raw.submission as submission on typed.submission_id = submission.submission_id
 left join staging.stg_submissions__sorted_cell as in_force

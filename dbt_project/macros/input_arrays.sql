@@ -3,8 +3,9 @@
     due yet, else 0) in the order of catalogue.formula_input.slot, which compiled formulas and rules are computed from. NaN and not NULL, because the place of an
     element is computed in an array of numbers without NULLs and searched for in any other; compiled expressions take both for missing.
     `cells` and `keys` are relations or names of CTEs; `cells` has one row per collection_code, municipality_code, time_period,
-    indicator_code, sex. What no cell answers has status M_NR, or M_ND when it is asked of a year for which the body has sent no
-    return yet. Where nothing `reads_ahead`, the places of later years stay empty.
+    indicator_code, sex, and is read once: a CTE that is read twice would be put aside, and gone through for each body. What no cell answers
+    has status M_NR, or M_ND when it is asked of a year for which the body has sent no return yet. Where nothing `reads_ahead`, the places
+    of later years stay empty.
 
     Body by body, so that what is joined and put in order is one return and stays in the processor's cache: in one join over the
     country the same takes twice the time. `offset 0` keeps the planner from making one join of it.
@@ -23,12 +24,12 @@
         from {{ ref('stg_catalogue__formula_input') }}
     ),
 
+    -- years that are read, and what is read of others than a return's own
     beside as materialized (
         select
             array_agg(distinct period_offset) as offsets,
-            array_agg(distinct indicator_code) as codes
+            array_agg(distinct indicator_code) filter (where period_offset != 0) as codes
         from inputs
-        where period_offset != 0
     ),
 
     sent as materialized (
@@ -47,7 +48,7 @@
         arrays.m
     from {{ keys }} as keys
     left join sent on keys.municipality_code = sent.municipality_code
-    -- as arrays, so that years and indicators reach the index: of the years beside hardly anything is read
+    -- as an array, so that years reach the index
     cross join lateral (
         select
             array(
@@ -94,27 +95,18 @@
             from inputs
             left join (
                 select
-                    own.collection_code,
-                    own.indicator_code,
-                    own.sex,
-                    0 as period_offset,
-                    own.obs_value,
-                    own.obs_status
-                from {{ cells }} as own
-                where own.municipality_code = keys.municipality_code and own.time_period = keys.time_period
-                union all
-                select
-                    near.collection_code,
-                    near.indicator_code,
-                    near.sex,
-                    near.time_period::integer - keys.time_period::integer as period_offset,
-                    near.obs_value,
-                    near.obs_status
-                from {{ cells }} as near
+                    cells.collection_code,
+                    cells.indicator_code,
+                    cells.sex,
+                    cells.time_period::integer - keys.time_period::integer as period_offset,
+                    cells.obs_value,
+                    cells.obs_status
+                from {{ cells }} as cells
                 where
-                    near.municipality_code = keys.municipality_code
-                    and near.time_period = any(around.periods)
-                    and near.indicator_code = any(around.codes)
+                    cells.municipality_code = keys.municipality_code
+                    and cells.time_period = any(around.periods)
+                    and (cells.time_period = keys.time_period or cells.indicator_code = any(around.codes))
+                offset 0
             ) as answers
                 on
                     inputs.origin = 'reported'

@@ -22,6 +22,8 @@ from asms.notify.news import News
 _LONGEST = 300
 """Characters shown of any one text; of a query, ``_LONGEST_QUERY``."""
 _LONGEST_QUERY = 4000
+_TOLD_WITH_EXAMPLES = 30
+"""Rules whose findings are shown; those after them, which are less grave or broken less often, have a line each."""
 _SEVERITIES = ("fatal", "error", "warning")
 _KYIV = ZoneInfo("Europe/Kyiv")
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
@@ -46,6 +48,7 @@ def compose(news: News, *, is_sample: bool) -> Letter:
     subject = _subject(news)
     given: dict[str, Any] = {
         "news": _shown(asdict(news)),
+        "told_with_examples": _TOLD_WITH_EXAMPLES,
         "has_failed": news.run.has_failed,
         "counts": {severity: news.count(severity) for severity in _SEVERITIES},
         "subject": subject,

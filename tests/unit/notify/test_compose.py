@@ -98,6 +98,16 @@ def test_counts_add_up() -> None:
         assert part.count("звіт.xlsx") == 2 * (10 + 1 + 4)
 
 
+def test_rules_after_the_thirtieth_have_a_line_each() -> None:
+    rules = tuple(replace(RULE, rule_id=f"RULE_{number:03}", count=number) for number in range(1, 601))
+    for part in parts(replace(NEWS, rules=rules)):
+        assert part.count("Вінницька/звіт.xlsx") == 2 * 30
+        assert all(part.count(rule.rule_id) == 2 for rule in rules), "in both languages"
+    assert len(compose(replace(NEWS, rules=rules), is_sample=False).html) < 300_000
+    for part in parts(NEWS):
+        assert "quality.open_finding" not in part
+
+
 def test_source_that_was_lost_is_named_with_its_message() -> None:
     news = replace(NEWS, sources=(LostSource("open_budget", "429 весь час / 429 for ever", None),), rules=())
     for part in parts(news):

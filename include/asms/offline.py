@@ -367,9 +367,8 @@ def _in_duckdb(statement: str) -> str:
     from sqlglot import exp, parse_one
 
     tree = parse_one(statement, read="postgres")
-    for equal in tree.find_all(
-        exp.EQ
-    ):  # = any(array(select …)) lets PostgreSQL use an index, and DuckDB does not know it
+    # = any(array(select …)) lets PostgreSQL use an index, and DuckDB does not know it
+    for equal in tree.find_all(exp.EQ):
         array = equal.expression.this.unnest() if isinstance(equal.expression, exp.Any) else None
         if isinstance(array, exp.Array) and isinstance(query := array.expressions[0], exp.Select):
             equal.replace(exp.In(this=equal.this, query=query.subquery()))

@@ -121,8 +121,34 @@ cross join lateral (
 where in_force.is_conflict and {in_force}
 """
 
-_VERDICTS = ("whole_verdict", "sign_verdict", "bounds_verdict", "slip_verdict", "year_verdict")
-_FAILS = " or ".join(f"{verdict} = 2" for verdict in _VERDICTS)
+# A value is told as people write it, without zeros at its end.
+AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
+
+# What was computed is told to the decimals that the indicator has, and outward: no value that passes lies beyond. A trillionth is
+# what computing with doubles may have added.
+_SCALED_LOW, _SCALED_HIGH = (f"(year_before {sign} year_room) * power(10, indicator.decimals)" for sign in "-+")
+_JUMP_LOW = AS_TEXT.format(f"floor({_SCALED_LOW} + 1e-12 * abs({_SCALED_LOW})) / power(10, indicator.decimals)")
+_JUMP_HIGH = AS_TEXT.format(f"ceil({_SCALED_HIGH} - 1e-12 * abs({_SCALED_HIGH})) / power(10, indicator.decimals)")
+
+_CELL_RULES = {
+    "CELL_NOT_WHOLE": ("whole_verdict", "null"),
+    "CELL_NEGATIVE": ("sign_verdict", "null"),
+    "CELL_OUT_OF_BOUNDS": (
+        "bounds_verdict",
+        f"coalesce({AS_TEXT.format('low')}, '') || ' … ' || coalesce({AS_TEXT.format('high')}, '')",
+    ),
+    "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {AS_TEXT.format('year_before')}"),
+    "YEAR_JUMP": (
+        "year_verdict",
+        f"{_JUMP_LOW} || ' … ' || {_JUMP_HIGH}",
+    ),
+}
+"""By rule id: its column in ``judged``, and what was expected."""
+
+NAMED_RULES = [*_CELL_RULES, "REGISTER_DIFFERS"]
+"""Rules whose titles speak of any indicator, so that a message must name the one."""
+
+_FAILS = " or ".join(f"{verdict} = 2" for verdict, _ in _CELL_RULES.values())
 _VERDICT_NAME = "case {} when 1 then 'pass' when 2 then 'fail' when 3 then 'no_data' when 4 then 'not_due' else 'not_applicable' end"
 """A verdict is a number in between: numbers are found fast in an array, and grouped by in half the time of words."""
 
@@ -303,33 +329,6 @@ cross join lateral (
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 ) as told
 """  # noqa: S608 - names of columns
-
-# A value is told as people write it, without zeros at its end.
-AS_TEXT = "rtrim(rtrim(cast(cast({} as decimal(38, 6)) as varchar), '0'), '.')"
-
-# What was computed is told to the decimals that the indicator has, and outward: no value that passes lies beyond. A trillionth is
-# what computing with doubles may have added.
-_SCALED_LOW, _SCALED_HIGH = (f"(year_before {sign} year_room) * power(10, indicator.decimals)" for sign in "-+")
-_JUMP_LOW = AS_TEXT.format(f"floor({_SCALED_LOW} + 1e-12 * abs({_SCALED_LOW})) / power(10, indicator.decimals)")
-_JUMP_HIGH = AS_TEXT.format(f"ceil({_SCALED_HIGH} - 1e-12 * abs({_SCALED_HIGH})) / power(10, indicator.decimals)")
-
-_CELL_RULES = {
-    "CELL_NOT_WHOLE": ("whole_verdict", "null"),
-    "CELL_NEGATIVE": ("sign_verdict", "null"),
-    "CELL_OUT_OF_BOUNDS": (
-        "bounds_verdict",
-        f"coalesce({AS_TEXT.format('low')}, '') || ' … ' || coalesce({AS_TEXT.format('high')}, '')",
-    ),
-    "YEAR_UNIT_SLIP": ("slip_verdict", f"'≈ ' || {AS_TEXT.format('year_before')}"),
-    "YEAR_JUMP": (
-        "year_verdict",
-        f"{_JUMP_LOW} || ' … ' || {_JUMP_HIGH}",
-    ),
-}
-"""By rule id: its column in ``judged``, and what was expected."""
-
-NAMED_RULES = [*_CELL_RULES, "REGISTER_DIFFERS"]
-"""Rules whose titles speak of any indicator, so that a message must name the one."""
 
 _FAILED_CELLS = """
 create temporary table failed as

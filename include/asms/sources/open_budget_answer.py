@@ -306,9 +306,8 @@ def _cut_at_once(body: bytes, titles: Mapping[Column, str]) -> _Cut | None:
 
 
 def _in_one_piece(values: "pa.ChunkedArray") -> "pa.Array":
-    return (
-        values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
-    )  # which copies a piece that is alone too
+    # combine_chunks copies a piece that is alone, too
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
 
 
 def _cut_by_line(
@@ -383,26 +382,20 @@ def _by_month(cut: _Cut, lines: "pa.Array") -> tuple["pa.Array", "pa.Array", tup
     begins = ends - np.diff(ends, prepend=0)
     whole = _joined(lines)
     line_ends = pc.cumulative_sum(pc.add(pc.binary_length(lines), 1)).to_numpy()
-    return (
-        row_nos,
-        lines,
-        tuple(
-            Month(
-                period,
-                begin,
-                end,
-                hashlib.sha256(whole[line_ends[begin - 1] if begin else 0 : line_ends[end - 1] - 1]).hexdigest(),
-                None if isnan(total) else round(total, 2),
-            )
-            for period, begin, end, total in zip(
-                runs.values.to_pylist(),
-                begins.tolist(),
-                ends.tolist(),
-                np.add.reduceat(amounts.to_numpy(zero_copy_only=False), begins).tolist() if len(lines) else (),
-                strict=True,
-            )
-        ),
+    totals = np.add.reduceat(amounts.to_numpy(zero_copy_only=False), begins) if len(lines) else begins
+    months = tuple(
+        Month(
+            period,
+            begin,
+            end,
+            hashlib.sha256(whole[line_ends[begin - 1] if begin else 0 : line_ends[end - 1] - 1]).hexdigest(),
+            None if isnan(total) else round(total, 2),
+        )
+        for period, begin, end, total in zip(
+            runs.values.to_pylist(), begins.tolist(), ends.tolist(), totals.tolist(), strict=True
+        )
     )
+    return row_nos, lines, months
 
 
 def _amounts_of_total(cut: _Cut) -> "pa.Array":
